@@ -1,0 +1,123 @@
+/*
+ * flows.c - predicates for the flows that programs ask for
+ *
+ * Offsets count from the Ethernet header (14 bytes); the IPv4 header that follows has 20 bytes, which the predicates demand.
+ */
+#include "netif/flows.h"
+
+#include <string.h>
+
+enum {
+	ETH_SOURCE = 6, ETH_TYPE = 12,
+	ARP_FORMAT = 14, ARP_LENGTHS = 18, ARP_SENDER_MAC = 22, ARP_SENDER_IP = 28,
+	IP_VERSION_IHL = 14, IP_FRAGMENT = 20, IP_PROTOCOL = 23, IP_SOURCE = 26, IP_DESTINATION = 30,
+	PORT_SOURCE = 34, PORT_DESTINATION = 36,
+};
+
+#define TYPE_IP		0x0800
+#define TYPE_ARP	0x0806
+#define VERSION_IHL	0x45
+#define FRAGMENT_MASK	0x3fff	/* more fragments, and the offset; "don't fragment" may be anything */
+#define PROTOCOL_ICMP	1
+#define DHCP_SERVER	67
+#define DHCP_CLIENT	68
+
+static void begin(struct flow_spec *s, uint32_t flags)
+{
+	memset(s, 0, sizeof(*s));
+	s->version = FLOW_VERSION;
+	s->flags = flags;
+	s->receive.version = FLOW_VERSION;
+	s->send.version = FLOW_VERSION;
+}
+
+static void masked(struct flow_predicate *p, unsigned int offset, unsigned int width, uint32_t mask, uint32_t value)
+{
+	p->atom[p->natoms++] = (struct flow_atom){
+		.offset = (uint16_t)offset, .width = (uint8_t)width, .mask = mask, .value = value & mask };
+}
+
+static void atom(struct flow_predicate *p, unsigned int offset, unsigned int width, uint32_t value)
+{
+	masked(p, offset, width, width == 4 ? 0xffffffffu : (1u << (8 * width)) - 1, value);
+}
+
+static void atom_mac(struct flow_predicate *p, unsigned int offset, const uint8_t mac[6])
+{
+	atom(p, offset, 4, (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3]);
+	atom(p, offset + 4, 2, (uint32_t)mac[4] << 8 | mac[5]);
+}
+
+/* A whole IPv4 packet of one protocol, or the first fragment's worth of none. */
+static void atoms_ip(struct flow_predicate *p, unsigned int protocol)
+{
+	atom(p, ETH_TYPE, 2, TYPE_IP);
+	atom(p, IP_VERSION_IHL, 1, VERSION_IHL);
+	masked(p, IP_FRAGMENT, 2, FRAGMENT_MASK, 0);
+	atom(p, IP_PROTOCOL, 1, protocol);
+}
+
+static void atoms_both(struct flow_spec *s, unsigned int protocol, const uint8_t mac[6], uint32_t ip)
+{
+	atoms_ip(&s->receive, protocol);
+	atom_mac(&s->send, ETH_SOURCE, mac);
+	atoms_ip(&s->send, protocol);
+	if (ip != 0) {
+		atom(&s->receive, IP_DESTINATION, 4, ip);
+		atom(&s->send, IP_SOURCE, 4, ip);
+	}
+}
+
+void flow_spec_port(struct flow_spec *s, unsigned int protocol, const uint8_t mac[6], uint32_t ip, uint16_t port, uint16_t mask)
+{
+	begin(s, 0);
+	atoms_both(s, protocol, mac, ip);
+	masked(&s->receive, PORT_DESTINATION, 2, mask, port);
+	masked(&s->send, PORT_SOURCE, 2, mask, port);
+}
+
+void flow_spec_icmp(struct flow_spec *s, const uint8_t mac[6], uint32_t ip)
+{
+	begin(s, 0);
+	atoms_both(s, PROTOCOL_ICMP, mac, ip);
+}
+
+void flow_spec_dhcp(struct flow_spec *s, const uint8_t mac[6])
+{
+	begin(s, 0);
+	atoms_both(s, FLOW_UDP, mac, 0);
+	atom(&s->receive, PORT_SOURCE, 2, DHCP_SERVER);
+	atom(&s->receive, PORT_DESTINATION, 2, DHCP_CLIENT);
+	atom(&s->send, PORT_SOURCE, 2, DHCP_CLIENT);
+	atom(&s->send, PORT_DESTINATION, 2, DHCP_SERVER);
+}
+
+void flow_spec_arp(struct flow_spec *s, const uint8_t mac[6], uint32_t ip)
+{
+	begin(s, FLOW_SHARED);
+	atom(&s->receive, ETH_TYPE, 2, TYPE_ARP);
+
+	atom_mac(&s->send, ETH_SOURCE, mac);
+	atom(&s->send, ETH_TYPE, 2, TYPE_ARP);
+	atom(&s->send, ARP_FORMAT, 4, 0x00010800);	/* Ethernet, IPv4: only then is the sender where the next atoms look */
+	atom(&s->send, ARP_LENGTHS, 2, 0x0604);
+	atom_mac(&s->send, ARP_SENDER_MAC, mac);
+	if (ip != 0)
+		atom(&s->send, ARP_SENDER_IP, 4, ip);
+}
+
+int flow_matches(const struct flow_predicate *p, const uint8_t *frame, uint32_t len)
+{
+	for (unsigned int i = 0; i < p->natoms; i++) {
+		const struct flow_atom *a = &p->atom[i];
+		uint32_t v = 0;
+
+		if ((uint32_t)a->offset + a->width > len)
+			return 0;
+		for (unsigned int k = 0; k < a->width; k++)
+			v = v << 8 | frame[a->offset + k];
+		if ((v & a->mask) != a->value)
+			return 0;
+	}
+	return 1;
+}
