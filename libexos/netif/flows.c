@@ -48,7 +48,7 @@ static void atom_mac(struct flow_predicate *p, unsigned int offset, const uint8_
 	atom(p, offset + 4, 2, (uint32_t)mac[4] << 8 | mac[5]);
 }
 
-/* A whole IPv4 packet of one protocol, or the first fragment's worth of none. */
+/* An IPv4 packet of one protocol that is no fragment. */
 static void atoms_ip(struct flow_predicate *p, unsigned int protocol)
 {
 	atom(p, ETH_TYPE, 2, TYPE_IP);
