@@ -1,0 +1,86 @@
+/*
+ * exos_calls.h - the system calls as C functions
+ *
+ * One inline function sys_NAME() per entry of EXOS_CALLS in exos/calls.h, which is also the reference of what each call does.
+ * A negative result is an E_* code of exos/err.h; exos_strerror() turns it into a sentence. The stubs need no memory and no
+ * other part of the library: they work before anything is set up and inside an upcall.
+ */
+#ifndef EXOS_CALLS_STUBS_H
+#define EXOS_CALLS_STUBS_H
+
+#include <exos/calls.h>
+#include <exos/cap.h>
+#include <exos/env.h>
+#include <exos/err.h>
+#include <exos/ring.h>
+
+struct flow_spec;
+struct flow_predicate;
+
+/* The sentence of exos/err.h for err, which may be negative or positive; a fixed text for anything else. */
+const char *exos_strerror(long err);
+
+/* The name of the code ("E_NOCAP"); "E_?" for anything else. */
+const char *exos_errname(long err);
+
+#ifdef __riscv
+
+/* a0: number in, result out. The arguments a1..a6 are lost like every register that a call need not keep. */
+static inline long exos_call(long number, long w1, long w2, long w3, long w4, long w5, long w6)
+{
+	register long a0 __asm__("a0") = number;
+	register long a1 __asm__("a1") = w1;
+	register long a2 __asm__("a2") = w2;
+	register long a3 __asm__("a3") = w3;
+	register long a4 __asm__("a4") = w4;
+	register long a5 __asm__("a5") = w5;
+	register long a6 __asm__("a6") = w6;
+
+	__asm__ volatile("ecall"
+			 : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6)
+			 :
+			 : "a7", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "memory");
+	return a0;
+}
+
+#define STUB_0(name) \
+	static inline long sys_##name(void) { return exos_call(CALL_##name, 0, 0, 0, 0, 0, 0); }
+#define STUB_1(name, t1, a1) \
+	static inline long sys_##name(t1 a1) { return exos_call(CALL_##name, (long)a1, 0, 0, 0, 0, 0); }
+#define STUB_2(name, t1, a1, t2, a2) \
+	static inline long sys_##name(t1 a1, t2 a2) { return exos_call(CALL_##name, (long)a1, (long)a2, 0, 0, 0, 0); }
+#define STUB_3(name, t1, a1, t2, a2, t3, a3) \
+	static inline long sys_##name(t1 a1, t2 a2, t3 a3) \
+	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, 0, 0, 0); }
+#define STUB_4(name, t1, a1, t2, a2, t3, a3, t4, a4) \
+	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4) \
+	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, 0, 0); }
+#define STUB_5(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
+	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5) \
+	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, (long)a5, 0); }
+#define STUB_6(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
+	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6) \
+	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, (long)a5, (long)a6); }
+
+#define STUB(name, count, ...) STUB_##count(name, ##__VA_ARGS__)
+EXOS_CALLS(STUB)
+#undef STUB
+#undef STUB_0
+#undef STUB_1
+#undef STUB_2
+#undef STUB_3
+#undef STUB_4
+#undef STUB_5
+#undef STUB_6
+
+/* The time CSR: ticks since some moment before boot; exposed_system()->timebase_hz of them make a second. */
+static inline unsigned long time_now(void)
+{
+	unsigned long t;
+
+	__asm__ volatile("rdtime %0" : "=r"(t));
+	return t;
+}
+
+#endif
+#endif

@@ -1,0 +1,28 @@
+/*
+ * exposed.h - the kernel's bookkeeping at typed pointers
+ *
+ * Each function maps its region read-only at the first call and returns where it is; the structures are in exos/expose.h. Values
+ * change while they are read. NULL: it could not be mapped (no memory for tables), or no such index.
+ */
+#ifndef EXPOSED_H
+#define EXPOSED_H
+
+#include <exos/expose.h>
+
+const volatile struct exposed_system *exposed_system(void);
+
+/* Record i of the array, 0 <= i < ENV_MAX; whose record it is, its id tells. */
+const volatile struct exposed_env *exposed_env(unsigned int i);
+
+/* The record of environment id, or NULL when that generation is gone. */
+const volatile struct exposed_env *exposed_env_of(uint32_t id);
+
+/* Array of exposed_system()->nframes records; the first is frame first_frame. */
+const volatile struct frame *exposed_frames(void);
+
+/* The record of one frame number, or NULL when it is not RAM. */
+const volatile struct frame *exposed_frame(uint64_t frame);
+
+const volatile struct exposed_hart *exposed_hart(unsigned int hart);
+
+#endif

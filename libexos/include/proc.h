@@ -1,0 +1,100 @@
+/*
+ * proc.h - starting other programs, and what becomes of them
+ *
+ * A process is an idea of the library: an environment with a context of its own, an ELF image, some slices, and capabilities given
+ * under names (struct start_grant). The parent donates the environment's record, its root page table, the tables that cover
+ * the image, and its first capability table; all other pages are the child's own, out of the guarantee. The parent keeps the ENV
+ * capability and with it the last word.
+ *
+ *	static const char *const argv[] = { "hello", "world", NULL };
+ *	struct proc_grant grants[] = { { .name = "console", .slot = start_slot("console"), .rights = RIGHT_USE } };
+ *	struct spawn s = {
+ *		.elf = e.data, .elf_bytes = e.size, .argv = argv,
+ *		.guarantee = 256, .slices = slot, .first = 0, .count = 4,
+ *		.grants = grants, .ngrants = 1,
+ *	};
+ *	struct proc p;
+ *	int err = proc_spawn(&s, &p);
+ *	if (err < 0)
+ *		printf("%s\n", proc_strerror(err));
+ */
+#ifndef PROC_H
+#define PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Capabilities for the child: count of them (0 means 1) from slot on are copied with these rights. */
+struct proc_grant {
+	const char *name;		/* at most 23 characters */
+	unsigned int slot, count;
+	unsigned int rights;
+	uint64_t value;
+	unsigned int first, nslices;	/* a SLICE capability: which part of it */
+};
+
+struct spawn {
+	const void *elf;		/* the file in memory; not needed after the return */
+	size_t elf_bytes;
+	const char *const *argv;	/* NULL-terminated; argv[0] is the name */
+	unsigned long guarantee;	/* pages promised to the child, out of the own guarantee */
+	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: the child gets no time yet */
+	unsigned int first, count;	/* which slices of it */
+	const struct proc_grant *grants;
+	unsigned int ngrants;
+	bool stopped;			/* do not start it: proc_run() does */
+};
+
+#define PROC_DONATED 24			/* pages that a parent donates at most */
+
+struct proc {
+	uint32_t id;			/* environment number, as in the exposed records */
+	unsigned int env, ctx;		/* slots of its capabilities here */
+	unsigned int slices, first, count;
+	unsigned int ndonated;
+	unsigned int donated[PROC_DONATED];	/* slots of tables and capability tables */
+};
+
+/* Results below this value are elf_plan() errors plus PROC_ELF; proc_strerror() knows all. */
+#define PROC_ELF	(-1000)
+#define PROC_ARGS	(-2000)		/* arguments, grants and segments do not fit into the start page */
+#define PROC_LARGE	(-2001)		/* the image needs more tables than a parent donates */
+#define PROC_GUARANTEE	(-2002)		/* the guarantee is smaller than the image */
+
+/*
+ * Start a program. Returns 0 and fills in *p; a negative E_* code or one of the above, and then nothing is left of it.
+ */
+int proc_spawn(const struct spawn *s, struct proc *p);
+const char *proc_strerror(int err);
+
+/* Let a stopped one run. Returns 0 or a negative E_* code. */
+int proc_run(const struct proc *p);
+
+enum proc_state {
+	PROC_RUNNING,		/* ready, running or asleep */
+	PROC_EXITED,		/* called exit: status is its */
+	PROC_FAULTED,		/* a fault without a handler */
+	PROC_DOUBLE_FAULT,	/* a fault in a fault handler */
+	PROC_STOPPED,		/* by us */
+	PROC_GONE,		/* no such environment any more */
+};
+
+/* How it stands, without waiting. status may be NULL. */
+enum proc_state proc_state(const struct proc *p, int *status);
+const char *proc_state_name(enum proc_state state);
+
+/*
+ * Wait until it does not run any more or the time CSR reaches deadline (0: for ever). Returns the state; PROC_RUNNING at the
+ * deadline. The environment is still there, for inspection; proc_end() removes it.
+ */
+enum proc_state proc_wait(const struct proc *p, unsigned long deadline, int *status);
+
+/* Take it apart, running or not: everything it held is free again, and so is what was donated. Returns 0 or a negative E_* code. */
+int proc_end(struct proc *p);
+#define proc_kill proc_end
+
+/* Give it (more) slices: count of them from first on, relative to the SLICE capability in slot. Returns 0 or an error. */
+int proc_slices(struct proc *p, unsigned int slot, unsigned int first, unsigned int count);
+
+#endif
