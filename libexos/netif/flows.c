@@ -5,6 +5,7 @@
  */
 #include "netif/flows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -104,6 +105,42 @@ void flow_spec_arp(struct flow_spec *s, const uint8_t mac[6], uint32_t ip)
 	atom_mac(&s->send, ARP_SENDER_MAC, mac);
 	if (ip != 0)
 		atom(&s->send, ARP_SENDER_IP, 4, ip);
+}
+
+bool flow_spec_named(struct flow_spec *s, const char *name, const uint8_t mac[6], uint32_t ip)
+{
+	unsigned int protocol;
+	char *end;
+	long port;
+
+	if (strncmp(name, "flow.", 5) != 0)
+		return false;
+	name += 5;
+	if (strcmp(name, "arp") == 0) {
+		flow_spec_arp(s, mac, ip);
+		return true;
+	}
+	if (strcmp(name, "icmp") == 0) {
+		flow_spec_icmp(s, mac, ip);
+		return true;
+	}
+	if (strcmp(name, "dhcp") == 0) {
+		flow_spec_dhcp(s, mac);
+		return true;
+	}
+	if (strncmp(name, "tcp", 3) == 0)
+		protocol = FLOW_TCP;
+	else if (strncmp(name, "udp", 3) == 0)
+		protocol = FLOW_UDP;
+	else
+		return false;
+	if (name[3] < '1' || name[3] > '9')
+		return false;
+	port = strtol(name + 3, &end, 10);
+	if (*end != '\0' || port > 65535)
+		return false;
+	flow_spec_port(s, protocol, mac, ip, (uint16_t)port, 0xffff);
+	return true;
 }
 
 int flow_matches(const struct flow_predicate *p, const uint8_t *frame, uint32_t len)

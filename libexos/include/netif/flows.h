@@ -12,6 +12,7 @@
 #ifndef NETIF_FLOWS_H
 #define NETIF_FLOWS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "exos/flow.h"
@@ -33,6 +34,13 @@ void flow_spec_icmp(struct flow_spec *s, const uint8_t mac[6], uint32_t ip);
 
 /* The client's side of DHCP: from port 67 to port 68, and back. No address: there is none yet. */
 void flow_spec_dhcp(struct flow_spec *s, const uint8_t mac[6]);
+
+/*
+ * The specification that the name of a grant stands for: "flow.arp", "flow.icmp", "flow.dhcp", "flow.tcpN", "flow.udpN" with a
+ * port number N. Parent and child both use it, so that what the child binds is implied by what the parent gave, whether or not
+ * the parent knew the address. Returns false when the name is none of these.
+ */
+bool flow_spec_named(struct flow_spec *s, const char *name, const uint8_t mac[6], uint32_t ip);
 
 /* Does the frame satisfy the predicate? What the kernel does, for programs that hold several flows and have to choose one. */
 int flow_matches(const struct flow_predicate *p, const uint8_t *frame, uint32_t len);
