@@ -1,0 +1,69 @@
+"""The benchmark report: figures from the guest, beside their targets and what other systems need for the same."""
+import json
+import os
+import subprocess
+
+import qemu
+from common import BUILD, ROOT
+
+# key: (what is measured, exos's target, Aegis in DEC5000 cycles, seL4, xv6, Linux), in instructions on one hart under
+# -icount shift=0. The peers' figures were taken on the same emulator; Aegis's are from SOSP 1995, another machine, for the shape.
+PEERS = {
+    "null_call": ("null system call, in and out", 30, 40, 130, 874, 264),
+    "exception_round": ("exception to the handler and back", 60, 38, 1414, None, 4040),
+    "fault_bind_resume": ("page fault, handler binds, resumes", 300, None, 2182, None, 3368),
+    "bind1": ("bind one page", None, None, None, None, None),
+    "prot1": ("protect one page", 120, 423, 740, None, 9706),
+    "unprot1": ("unprotect one page", 120, 423, 740, None, 6981),
+    "prot100": ("protect 100 pages, one call", 2500, 2725, None, None, 10030),
+    "unprot100": ("unprotect 100 pages, one call", 2500, 3575, None, None, 19800),
+    "yield_to": ("yield to a named environment", 120, None, 424, 5761, 2086),
+    "rx_to_ring": ("packet from device to owner's ring", 600, None, None, None, 5102),
+    "boot": ("kernel entry to the prompt", 5_000_000, None, 600_000, 418_000_000, 1_560_000_000),
+}
+
+
+def figures(lines):
+    """{key: number} from report lines "bench KEY VALUE"."""
+    found = {}
+    for line in lines:
+        words = line.split()
+        if len(words) == 3 and words[0] == "bench":
+            found[words[1]] = float(words[2]) if "." in words[2] else int(words[2])
+    return found
+
+
+def _number(value):
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def table(values):
+    head = ("operation", "key", "exos", "target", "ratio", "Aegis*", "seL4", "xv6", "Linux")
+    rows = []
+    for key in [*PEERS, *(k for k in values if k not in PEERS)]:
+        what, target, *peers = PEERS.get(key, (key, None, None, None, None, None))
+        value = values.get(key)
+        ratio = f"{value / target:.2f}" if target and value is not None else "-"
+        mark = " over" if target and value is not None and value > target else ""
+        rows.append((what, key, _number(value), _number(target), ratio + mark, *map(_number, peers)))
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in [head, *rows]]
+    lines.insert(1, "-" * len(lines[0]))
+    lines.append("Instructions per operation, one hart. * Aegis: DEC5000 cycles, SOSP 1995. A ratio above 1 misses the target.")
+    return "\n".join(lines)
+
+
+def write(values):
+    """build/bench.json: one flat object."""
+    def first_line(*command):
+        try:
+            return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+        except (OSError, subprocess.CalledProcessError, IndexError):
+            return "unknown"
+    record = dict(values, commit=first_line("git", "rev-parse", "HEAD"), qemu=qemu.version(),
+                  compiler=first_line("riscv64-unknown-elf-gcc", "--version"))
+    path = os.path.join(BUILD, "bench.json")
+    with open(path, "w", encoding="ascii") as f:
+        json.dump(record, f, indent=2)
+        f.write("\n")
+    return path

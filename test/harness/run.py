@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""run.py COMMAND [options] - start exos in the emulator
+
+  qemu         a terminal on the guest's console; the guest's exit code is ours
+  serve        no terminal: one JSON line on stdout when the system answers, then until SIGTERM
+  test NAME    the guest test tests/NAME: its verdict is the exit code
+  bench        the benchmarks: a table, and build/bench.json
+  qemu-gdb     like qemu, stopped at the first instruction and waiting for gdb
+  gdb          attach gdb to a machine started by qemu-gdb (--prog NAME adds a program's symbols)
+
+Options, where they make sense: --harts N, --mem MIB, --net user|none|dgram:LOCAL:REMOTE|tap:IF, --append "ARGS",
+--tree rv64|rv64-debug, --budget SECONDS, --no-build.
+Exit codes: 0 pass, 1 fail, 2 usage, 3 build, 4 environment, 124 budget spent; otherwise the guest's own.
+"""
+import argparse
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import bench
+import build
+import common
+import console
+import qemu
+import tools
+from common import BUDGET, ENVIRONMENT, FAIL, PASS, USAGE, Stop, complain, relative, say
+
+
+def options(argv):
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
+    parser.add_argument("command", choices=["qemu", "serve", "test", "bench", "qemu-gdb", "gdb"])
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("--harts", type=int, default=int(os.environ.get("HARTS") or 1))
+    parser.add_argument("--mem", default=os.environ.get("MEM") or "256")
+    parser.add_argument("--net", default=os.environ.get("NET") or "user")
+    parser.add_argument("--append", default=os.environ.get("APPEND") or "")
+    parser.add_argument("--tree", default=os.environ.get("TREE") or "rv64", choices=["rv64", "rv64-debug"])
+    parser.add_argument("--budget", type=float, default=None)
+    parser.add_argument("--prog", default=os.environ.get("PROG") or None)
+    parser.add_argument("--no-build", action="store_true")
+    return parser.parse_args(argv)
+
+
+def machine(args, **more):
+    settings = dict(tree_name=args.tree, append=args.append, harts=args.harts, mem=args.mem, net=args.net)
+    settings.update(more)
+    return qemu.Machine(**settings)
+
+
+def command_qemu(args):
+    stub = args.command == "qemu-gdb"
+    terminal = console.Terminal()
+    with machine(args, sink=terminal.show, gdb=stub, paused=stub) as m:
+        say(f"exos on QEMU {qemu.version()}: {args.harts} hart{'s' * (args.harts > 1)}, {args.mem} MiB, network {args.net}")
+        if m.url:
+            say(f"page: {m.url}    echo: tcp {m.ports['tcp/7']}, udp {m.ports['udp/7']}")
+        say(f"leave: {terminal.how_to_leave()}")
+        if stub:
+            write_gdb_port(args, m.gdb_port)
+            say("waiting for gdb: run `make gdb` (or `make gdb PROG=NAME`) in another terminal")
+        return terminal.attend(m, watch=not stub, budget=args.budget or qemu.BOOT_SECONDS)
+
+
+def command_serve(args):
+    if not args.net.startswith("user"):
+        raise Stop(USAGE, f"serve needs NET=user to have ports, not NET={args.net}.")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    folder = common.tree(args.tree)
+    log = os.path.join(folder, f"console-{os.getpid()}.txt")
+    open(log, "wb").close()
+    with machine(args, console_file=log) as m:
+        budget = args.budget or qemu.BOOT_SECONDS
+        deadline, boot = time.monotonic() + budget, qemu.BootWatch(m, budget)
+        while not answers(m.url):
+            if stopping.is_set():
+                return PASS
+            if not m.running():
+                complain(f"the machine ended (exit code {m.process.returncode}) before the page was there.\n{m.tail()}")
+                return m.process.returncode or FAIL
+            if time.monotonic() > deadline:
+                complain(f"no page at {m.url} after {budget:g} s.\n{m.diagnose()}")
+                return BUDGET
+            event = boot.check()
+            if event:
+                complain(event[1])
+            stopping.wait(0.05)
+        ports = {name: m.ports[name] for name in ("tcp/7", "udp/7")}
+        print(json.dumps({"http": m.url, "ports": ports, "console": os.path.abspath(log), "pid": os.getpid()}), flush=True)
+        while not stopping.wait(0.2):
+            if not m.running():
+                complain(f"the machine ended by itself (exit code {m.process.returncode}).\n{m.tail()}")
+                return m.process.returncode or FAIL
+    return PASS
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return reply.status == 200
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+
+
+def command_test(args):
+    if not args.name:
+        raise Stop(USAGE, "which test? run.py test NAME, where NAME is a file user/tests/NAME.c")
+    code, detail = guest_test(args, args.name)
+    if detail:
+        complain(detail)
+    return code
+
+
+def guest_test(args, name):
+    """Run one guest test. Returns (exit code, what went wrong); a pass needs exit code 0 and a verdict on the report channel."""
+    with machine(args, append=f"test={name} {args.append}".strip()) as m:
+        try:
+            code = m.wait(args.budget or 60)
+        except qemu.BootTimeout as late:
+            return BUDGET, f"test {name}: {late}"
+        lines = m.report_lines()
+        for line in lines:
+            print(line)
+        failed = [line for line in lines if line.startswith("fail")]
+        if code != 0 or failed:
+            return code or FAIL, f"test {name}: exit code {code}{', ' if failed else ''}{'; '.join(failed)}\n{m.tail()}"
+        if not any(line.startswith(("pass", "skip")) for line in lines):
+            return FAIL, f"test {name}: the machine ended with 0, but no verdict came over the report channel.\n{m.tail()}"
+        return PASS, ""
+
+
+def command_bench(args):
+    with machine(args, icount=True, append=f"bench {args.append}".strip()) as m:
+        try:
+            code = m.wait(args.budget or 300)
+        except qemu.BootTimeout as late:
+            raise Stop(BUDGET, f"bench: {late}") from None
+        figures = bench.figures(m.report_lines())
+        if code != 0 or not figures:
+            raise Stop(code or FAIL, f"bench: exit code {code}, {len(figures)} figures.\n{m.tail()}")
+    print(bench.table(figures))
+    print(f"written: {relative(bench.write(figures))}")
+    return PASS
+
+
+def gdb_port_file(args):
+    return os.path.join(common.tree(args.tree), "gdb-port")
+
+
+def write_gdb_port(args, port):
+    with open(gdb_port_file(args), "w", encoding="ascii") as f:
+        f.write(str(port))
+
+
+def command_gdb(args):
+    tools.ensure(tools.DEBUG_SET)
+    folder = common.tree(args.tree)
+    try:
+        with open(gdb_port_file(args), encoding="ascii") as f:
+            port = int(f.read())
+    except (OSError, ValueError):
+        raise Stop(ENVIRONMENT, "no machine is waiting for gdb. Start one with `make qemu-gdb` in another terminal, then come back.") from None
+    line = ["gdb-multiarch", "-q", os.path.join(folder, "exos.elf"), "-ex", "set confirm off", "-ex", "set architecture riscv:rv64",
+            "-ex", f"target remote 127.0.0.1:{port}"]
+    if args.prog:
+        found = [p for p in (os.path.join(folder, "user", f, args.prog) for f in ("bin", "tests", "bench")) if os.path.exists(p)]
+        if not found:
+            raise Stop(USAGE, f"there is no program {args.prog} in {relative(folder)}/user.")
+        # All programs are linked at one address, so a breakpoint in one may be met by another: hbreak sees them all.
+        line += ["-ex", f"add-symbol-file {found[0]}"]
+    return subprocess.call(line)
+
+
+COMMANDS = {"qemu": command_qemu, "qemu-gdb": command_qemu, "serve": command_serve, "test": command_test,
+            "bench": command_bench, "gdb": command_gdb}
+
+
+def main(argv):
+    args = options(argv)
+    if args.command != "gdb":
+        tools.ensure(tools.BUILD_SET, tools.RUN_SET)
+        if not args.no_build:
+            build.build(args.tree)
+    try:
+        return COMMANDS[args.command](args)
+    except qemu.MachineError as error:
+        raise Stop(FAIL, str(error)) from None
+
+
+if __name__ == "__main__":
+    common.run_command(main, sys.argv[1:])
