@@ -465,6 +465,40 @@ void netif_configure(struct netif_ring *r, struct net_config *cfg)
 	cfg->dns = r->address.dns;
 }
 
+int netif_start(struct netif_ring *r, struct net_config *cfg, struct net **out)
+{
+	size_t bytes;
+	void *memory;
+	int err;
+
+	netif_configure(r, cfg);
+	bytes = net_memory(cfg);
+	if (bytes == 0)
+		return -E_INVAL;
+	memory = vm_map(bytes, PROT_R | PROT_W);
+	if (memory == NULL)
+		return -E_NOMEM;
+	err = vm_touch(memory, bytes);
+	if (err < 0) {
+		vm_unmap(memory);
+		return err;
+	}
+	*out = net_init(memory, cfg);
+	return *out == NULL ? -E_INVAL : 0;
+}
+
+int netif_follow_address(struct netif_ring *r, struct net *net)
+{
+	int err;
+
+	if (!netif_address_changed(r))
+		return 0;
+	net_set_addr(net, r->address.ip, r->address.mask, r->address.router, r->address.dns);
+	netif_forget_flows(r);
+	err = netif_grants(r);
+	return err < 0 ? err : 0;
+}
+
 void netif_get_stats(struct netif_ring *r, struct netif_stats *out)
 {
 	*out = r->stats;

@@ -7,7 +7,7 @@
  *	netif_open(&ring, 32);
  *	netif_await_address(ring, deadline);	somebody else obtains the address: see net_page.h
  *	netif_grants(ring);			bind every flow that the parent gave
- *	net_config_default(&cfg); netif_configure(ring, &cfg); ... net = net_create(&cfg);
+ *	net_config_default(&cfg); ...; netif_start(ring, &cfg, &net);
  *	for (;;) {
  *		netif_wait(ring, net, 0, NET_NEVER);
  *		while (net_next_event(net, &ev)) ...
@@ -68,6 +68,15 @@ void netif_set_address(struct netif_ring *r, uint32_t ip);
 
 /* Fill in what the stack must know: interface, clock, seed, addresses as far as known. */
 void netif_configure(struct netif_ring *r, struct net_config *cfg);
+
+/*
+ * netif_configure(), and a stack in memory whose pages are all there from the beginning: whatever the peers do later, the program
+ * needs no further page. Returns 0 or a negative E_* code; -E_INVAL: cfg.
+ */
+int netif_start(struct netif_ring *r, struct net_config *cfg, struct net **out);
+
+/* Has the machine another address? Then tell the stack and bind all flows anew. To be called now and then. Errors as netif_grants(). */
+int netif_follow_address(struct netif_ring *r, struct net *net);
 
 /*
  * Sleep until a packet or completion arrives, a timer of the stack is due, one of the event bits of mask is set, or now_us()
