@@ -33,7 +33,7 @@ def _diagnostics(output):
     """What a person wants of ninja's output: the complaints, not the progress nor the long command lines."""
     keep = []
     for line in output.splitlines():
-        if re.match(r"\[\d+/\d+\] ", line) or line.startswith((": && ", "ninja: build stopped", "[0/2]")):
+        if re.match(r"\[\d+/\d+\] ", line) or line.startswith((": && ", "ninja: build stopped", "[0/2]", "-- ")):
             continue
         if re.match(r"(/\S+/)?\S*(gcc|clang-\d+|python3(\.\d+)?|ar) ", line):
             continue
@@ -44,8 +44,8 @@ def _diagnostics(output):
     return "\n".join(shown)
 
 
-def build(name, targets=()):
-    """Bring a tree up to date. Raises Stop(BUILD_FAILED) with the compiler's message."""
+def build(name, targets=(), keep_going=False):
+    """Bring a tree up to date. Raises Stop(BUILD_FAILED) with the compiler's message, after building what can be (keep_going)."""
     folder = common.tree(name)
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, "build.log")
@@ -63,6 +63,8 @@ def build(name, targets=()):
             command += ["--target", *targets]
         if common.VERBOSE:
             command.append("--verbose")
+        if keep_going:
+            command += ["--", "-k", "0"]
         code, output = _run(command, log)
     if code != 0:
         raise Stop(BUILD_FAILED, f"building {name} failed:\n{_diagnostics(output)}\n"

@@ -8,7 +8,7 @@ import sys
 
 from common import ENVIRONMENT, Stop, say
 
-QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+QEMU = os.environ.get("QEMU") or "qemu-system-riscv64"
 
 
 def _output(*command):
