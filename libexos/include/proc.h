@@ -3,7 +3,7 @@
  *
  * A process is an idea of the library: an environment with a context of its own, an ELF image, some slices, and capabilities given
  * under names (struct start_grant). The parent donates the environment's record, its root page table, the tables that cover
- * the image, and its first capability table; all other pages are the child's own, out of the guarantee. The parent keeps the ENV
+ * the image, the start page and the first capability tables; all other pages are the child's own, out of the guarantee. The parent keeps the ENV
  * capability and with it the last word.
  *
  *	static const char *const argv[] = { "hello", "world", NULL };
@@ -46,14 +46,14 @@ struct spawn {
 	bool stopped;			/* do not start it: proc_run() does */
 };
 
-#define PROC_DONATED 24			/* pages that a parent donates at most */
+#define PROC_DONATED 24			/* pages that a parent gives at most beside record and root table */
 
 struct proc {
 	uint32_t id;			/* environment number, as in the exposed records */
 	unsigned int env, ctx;		/* slots of its capabilities here */
 	unsigned int slices, first, count;
 	unsigned int ndonated;
-	unsigned int donated[PROC_DONATED];	/* slots of tables and capability tables */
+	unsigned int donated[PROC_DONATED];	/* slots of tables, capability tables, start page */
 };
 
 /* Results below this value are elf_plan() errors plus PROC_ELF; proc_strerror() knows all. */

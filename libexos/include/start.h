@@ -2,10 +2,11 @@
  * start.h - how a program begins
  *
  * A parent that uses proc_spawn() leaves one page at START_VA in the new context: struct start_block, then the lists and strings
- * that it names, then a few instructions. It binds only this page; the child, whose pages they are, binds the image itself with
- * those instructions (every binding belongs to the capability through which it was made, and the image is to hang on the
- * child's own), the start page last, and jumps to the entry with a0 = START_VA and sp = 0. So a program that is not made with
- * libexos can be spawned as well: it finds its image mapped and this block in a0, and owns everything else.
+ * that it names, then a few instructions. The page stays the parent's; it is the only one that the parent binds. The pages of the
+ * image are the child's, and it binds them itself with those instructions (a binding belongs to the capability through
+ * which it was made, and the image is to hang on the child's own). Then it jumps to the entry with a0 = START_VA and sp = 0. So a
+ * program that is not made with libexos can be spawned as well: it finds its image mapped and this block in a0, and all else is
+ * its own business.
  *
  * The first environment gets struct boot_info in a0 instead; _start tells the two apart by the first word.
  *
