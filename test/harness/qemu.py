@@ -25,6 +25,7 @@ import time
 
 import symbols
 import tools
+import wire as wire_module
 from common import ENVIRONMENT, USAGE, Stop, relative, tree
 
 PROMPT = rb"exos\$ "
@@ -87,7 +88,7 @@ def _die_with_parent():
 
 class Machine:
     def __init__(self, tree_name="rv64", append="", harts=1, mem="256", net="user", icount=False, gdb=False, paused=False,
-                 extra=(), console_file=None, sink=None):
+                 wire=False, extra=(), console_file=None, sink=None):
         """
         append     boot arguments; "report=semihosting" is added here
         net        "user" (NAT with forwarded ports), "none", "dgram:LOCAL:REMOTE" (Ethernet frames over two unix datagram
@@ -95,6 +96,7 @@ class Machine:
         icount     one instruction per virtual nanosecond, so that counters count instructions exactly
         gdb        offer a gdb stub; its port is self.gdb_port
         paused     do not start the harts (until QMP "cont" or gdb's "continue")
+        wire       join an Ethernet peer of ours to NET=user: self.wire (wire.py), which sends and sees raw frames
         sink       called with each piece of console output, from the reader's thread
         """
         self.tree_name, self.append, self.harts, self.mem, self.net = tree_name, append, int(harts), str(mem), net
@@ -109,6 +111,7 @@ class Machine:
         self.console_file = console_file or os.path.join(self._folder, "console.txt")
         self._firmware_file = os.path.join(self._folder, "qemu.txt")
         self._sockets, self._closed = [], False
+        self.wire = wire_module.Wire(self._folder) if wire else None
 
     def __enter__(self):
         return self.start() if self.process is None else self
@@ -149,7 +152,10 @@ class Machine:
             return ["-nic", "none"]
         if kind == "user":
             # Port 0: the host's kernel chooses a free one, so that no two machines ever want the same.
-            backend = "user,id=n0," + ",".join(f"hostfwd={p}:127.0.0.1:0-:{n}" for p, n in (("tcp", 80), ("tcp", 7), ("udp", 7)))
+            forwards = "".join(f",hostfwd={p}:127.0.0.1:0-:{n}" for p, n in (("tcp", 80), ("tcp", 7), ("udp", 7)))
+            if self.wire:
+                return ["-netdev", "user,id=u0" + forwards, *self.wire.options(), "-device", "virtio-net-device,netdev=n0"]
+            backend = "user,id=n0" + forwards
         elif kind == "dgram" and ":" in rest:
             local, remote = rest.split(":", 1)
             backend = f"dgram,id=n0,local.type=unix,local.path={local},remote.type=unix,remote.path={remote}"
@@ -451,6 +457,8 @@ class Machine:
             reader.join(2)
         for stream in self._sockets:
             stream.close()
+        if self.wire:
+            self.wire.close()
         self._firmware_text = self.firmware_text() if os.path.exists(self._firmware_file) else ""
         self.firmware_text = lambda: self._firmware_text  # the file goes, its text stays readable
         shutil.rmtree(self._folder, ignore_errors=True)
