@@ -1,0 +1,216 @@
+/*
+ * show.c - the kernel's bookkeeping as tables
+ *
+ * Everything here is read from the exposed regions: no call asks the kernel anything. Values change while they are read.
+ */
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env_name.h"
+#include "exos_calls.h"
+#include "exposed.h"
+#include "shell.h"
+#include "start.h"
+
+/* Name of an environment, or its number when it has none. */
+static const char *name_of(uint32_t id)
+{
+	static char name[16];
+	const volatile struct exposed_env *e = exposed_env_of(id);
+
+	name[0] = '\0';
+	if (e != NULL)
+		env_name(e->word, name);
+	if (name[0] == '\0')
+		snprintf(name, sizeof(name), "#%" PRIu32, id);
+	return name;
+}
+
+static const char *state_of(const volatile struct exposed_env *e)
+{
+	static const char *const states[] = {
+		[ENV_FREE] = "free", [ENV_STOPPED] = "stopped", [ENV_READY] = "ready", [ENV_WAITING] = "waiting",
+		[ENV_DYING] = "dying",
+	};
+	static const char *const reasons[] = {
+		[STOP_NEW] = "new", [STOP_EXIT] = "exited", [STOP_PARENT] = "stopped", [STOP_FAULT] = "fault",
+		[STOP_DOUBLE_FAULT] = "2 faults", [STOP_NO_CONTEXT] = "no context",
+	};
+	unsigned int state = e->state, reason = e->reason;
+
+	if (state == ENV_STOPPED && reason < sizeof(reasons) / sizeof(reasons[0]))
+		return reasons[reason];
+	return state < sizeof(states) / sizeof(states[0]) ? states[state] : "?";
+}
+
+void show_ps(void)
+{
+	uint64_t hz = exposed_system()->timebase_hz;
+
+	printf("%8s %8s  %-10s %7s %9s %6s %10s  %s\n", "env", "parent", "state", "pages", "guarantee", "slices", "time", "name");
+	for (unsigned int i = 0; i < ENV_MAX; i++) {
+		const volatile struct exposed_env *e = exposed_env(i);
+		uint64_t ms;
+
+		if (e == NULL)
+			break;
+		if (e->state == ENV_FREE)
+			continue;
+		ms = e->used / (hz / 1000);
+		printf("%8" PRIu32 " %8" PRIu32 "  %-10s %7" PRIu32 " %9" PRIu32 " %6u %6" PRIu64 ".%03u  %s\n", e->id, e->parent, state_of(e),
+		       e->held, e->guarantee, e->nslices, ms / 1000, (unsigned int)(ms % 1000), name_of(e->id));
+	}
+}
+
+/* ---- frames ---- */
+
+struct owner {
+	uint32_t id;
+	uint32_t data, tables, objects, pinned;
+	uint32_t flows, rings, filters;
+};
+
+static struct owner owners[ENV_MAX];
+static unsigned int nowners;
+
+static struct owner *owner_of(uint32_t id)
+{
+	for (unsigned int i = 0; i < nowners; i++)
+		if (owners[i].id == id)
+			return &owners[i];
+	if (nowners == ENV_MAX)
+		return &owners[ENV_MAX - 1];
+	memset(&owners[nowners], 0, sizeof(owners[0]));
+	owners[nowners].id = id;
+	return &owners[nowners++];
+}
+
+/* Go through the whole frame table. total: by type. Returns false when it cannot be mapped. */
+static bool count_frames(uint32_t total[])
+{
+	const volatile struct exposed_system *s = exposed_system();
+	const volatile struct frame *f = exposed_frames();
+
+	nowners = 0;
+	if (s == NULL || f == NULL) {
+		printf("the frame table cannot be mapped: no memory for page tables\n");
+		return false;
+	}
+	for (uint32_t i = 0; i < s->nframes; i++) {
+		unsigned int type = f[i].type, level = f[i].level;
+		struct owner *o;
+
+		if (type > FRAME_EXPOSED)
+			continue;
+		total[type]++;
+		if (f[i].owner == 0)
+			continue;
+		o = owner_of(f[i].owner);
+		o->data += type == FRAME_DATA;
+		o->tables += type == FRAME_TABLE;
+		o->objects += type == FRAME_KOBJ;
+		o->pinned += f[i].pins != 0;
+		if (type == FRAME_KOBJ) {
+			o->flows += level == CAP_FLOW;
+			o->rings += level == CAP_RING;
+			o->filters += level == CAP_FILTER;
+		}
+	}
+	return true;
+}
+
+void show_pages(void)
+{
+	static const char *const types[] = {
+		[FRAME_FREE] = "free", [FRAME_DATA] = "data", [FRAME_TABLE] = "page tables", [FRAME_KOBJ] = "kernel objects",
+		[FRAME_KERNEL] = "kernel", [FRAME_EXPOSED] = "exposed",
+	};
+	const volatile struct exposed_system *s = exposed_system();
+	uint32_t total[FRAME_EXPOSED + 1] = { 0 };
+
+	if (!count_frames(total))
+		return;
+	printf("%" PRIu32 " frames of 4 KiB from frame %" PRIu32 " on, %" PRIu32 " of the free ones promised:", s->nframes, s->first_frame,
+	       s->promised_frames);
+	for (unsigned int i = 0; i <= FRAME_EXPOSED; i++)
+		printf("%s %" PRIu32 " %s", i == 0 ? "" : ",", total[i], types[i]);
+	printf("\n%8s %8s %8s %8s %8s %8s  %s\n", "owner", "data", "tables", "objects", "total", "pinned", "name");
+	for (unsigned int i = 0; i < nowners; i++) {
+		const struct owner *o = &owners[i];
+
+		printf("%8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 "  %s\n", o->id, o->data, o->tables,
+		       o->objects, o->data + o->tables + o->objects, o->pinned, name_of(o->id));
+	}
+}
+
+/* ---- slices ---- */
+
+void show_slices(void)
+{
+	const volatile struct exposed_system *s = exposed_system();
+
+	for (uint32_t hart = 0; hart < s->nharts; hart++) {
+		const volatile struct exposed_hart *h = exposed_hart(hart);
+		uint32_t ids[SLICES];
+		unsigned int counts[SLICES] = { 0 }, n = 0;
+		char picture[SLICES + 1];
+
+		if (h == NULL)
+			break;
+		for (unsigned int i = 0; i < SLICES; i++) {
+			uint32_t id = h->slice[i];
+			unsigned int k;
+
+			for (k = 0; k < n && ids[k] != id; k++)
+				;
+			if (k == n && id != 0)
+				ids[n++] = id;
+			if (id != 0)
+				counts[k]++;
+			picture[i] = id == 0 ? '.' : k < 26 ? (char)('a' + k) : '+';
+		}
+		picture[SLICES] = '\0';
+		printf("hart %" PRIu32 ": %d slices of %" PRIu64 " us, idle for %" PRIu64 " ms\n  %s\n", hart, SLICES,
+		       (uint64_t)h->slice_ticks * 1000000 / s->timebase_hz, h->idle / (s->timebase_hz / 1000), picture);
+		for (unsigned int k = 0; k < n; k++)
+			printf("  %c %3u  %s\n", k < 26 ? (char)('a' + k) : '+', counts[k], name_of(ids[k]));
+	}
+}
+
+/* ---- network ---- */
+
+void show_filters(void)
+{
+	const volatile struct exposed_system *s = exposed_system();
+	const struct start_block *b = start_block();
+	uint32_t total[FRAME_EXPOSED + 1] = { 0 };
+
+	if (!s->nic_present) {
+		printf("the machine has no network device\n");
+		return;
+	}
+	printf("%s%" PRIu32 " filters; received %" PRIu64 ", for nobody %" PRIu64 ", no buffer %" PRIu64 "; sent %" PRIu64 ", refused %" PRIu64 "\n",
+	       s->nic_broken ? "the device is out of order; " : "", s->filters, s->rx_packets, s->rx_unclaimed, s->rx_dropped,
+	       s->tx_packets, s->tx_refused);
+	if (!count_frames(total))
+		return;
+	printf("%8s %8s %8s %8s  %s\n", "owner", "flows", "rings", "filters", "name");
+	for (unsigned int i = 0; i < nowners; i++) {
+		const struct owner *o = &owners[i];
+
+		if (o->flows + o->rings + o->filters != 0)
+			printf("%8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 "  %s\n", o->id, o->flows, o->rings, o->filters,
+			       name_of(o->id));
+	}
+	if (b == NULL)
+		return;
+	for (unsigned int i = 0; i < b->ngrants; i++) {
+		const struct start_grant *g = (const struct start_grant *)((const char *)b + b->grants) + i;
+
+		if (strncmp(g->name, "flow.", 5) == 0)
+			printf("the shell may pass on: %s\n", g->name);
+	}
+}
