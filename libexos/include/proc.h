@@ -37,7 +37,7 @@ struct proc_grant {
 struct spawn {
 	const void *elf;		/* the file in memory; not needed after the return */
 	size_t elf_bytes;
-	const char *const *argv;	/* NULL-terminated; argv[0] is the name */
+	const char *const *argv;	/* NULL-terminated; argv[0] is the name, also the environment's (env_name.h) */
 	unsigned long guarantee;	/* pages promised to the child, out of the own guarantee */
 	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: the child gets no time yet */
 	unsigned int first, count;	/* which slices of it */

@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "elf_plan.h"
+#include "env_name.h"
 #include "exos_calls.h"
 #include "start.h"
 #include "upcall.h"
@@ -337,6 +338,8 @@ static long build(const struct spawn *s, const struct elf_plan *plan, struct sta
 
 	if ((r = new_env(p, s->guarantee)) < 0 || (r = new_ctx(p)) < 0)
 		return r;
+	if (s->argv != NULL && s->argv[0] != NULL)
+		sys_cap_word(p->env, env_name_word(s->argv[0]));
 	if ((r = give_captab(p, b->first_free + SPARE_SLOTS)) < 0)
 		return r;
 	b->env = p->id;

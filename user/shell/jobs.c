@@ -253,7 +253,6 @@ void jobs_run(int n, char **words, bool background)
 	j->first = (unsigned int)first;
 	j->count = (unsigned int)count;
 	snprintf(j->name, sizeof(j->name), "%s", words[w]);
-	sys_cap_word(j->proc.env, env_name_word(words[w]));
 	if (background)
 		printf("%s: environment %u\n", j->name, j->proc.id);
 	else
