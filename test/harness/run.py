@@ -64,7 +64,11 @@ def command_qemu(args):
         if stub:
             write_gdb_port(args, m.gdb_port)
             say("waiting for gdb: run `make gdb` (or `make gdb PROG=NAME`) in another terminal")
-        return terminal.attend(m, watch=not stub, budget=args.budget or qemu.BOOT_SECONDS)
+        try:
+            return terminal.attend(m, watch=not stub, budget=args.budget or qemu.BOOT_SECONDS)
+        finally:
+            if stub:
+                os.remove(gdb_port_file(args))
 
 
 def command_serve(args):
