@@ -332,12 +332,25 @@ static long new_ctx(struct proc *p)
 	return 0;
 }
 
+/* The first eight characters of argv[0] stand in the word of the exposed record, for whoever lists environments. */
+static void name_it(const struct proc *p, const struct spawn *s)
+{
+	char name[9] = "";
+	uint64_t word;
+
+	if (s->argv != NULL && s->argv[0] != NULL)
+		strncpy(name, s->argv[0], sizeof(name) - 1);
+	memcpy(&word, name, sizeof(word));
+	sys_cap_word(p->env, word);
+}
+
 static long build(const struct spawn *s, const struct elf_plan *plan, struct start_block *b, struct proc *p)
 {
 	long r;
 
 	if ((r = new_env(p, s->guarantee)) < 0 || (r = new_ctx(p)) < 0)
 		return r;
+	name_it(p, s);
 	if (s->argv != NULL && s->argv[0] != NULL)
 		sys_cap_word(p->env, env_name_word(s->argv[0]));
 	if ((r = give_captab(p, b->first_free + SPARE_SLOTS)) < 0)

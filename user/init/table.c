@@ -1,0 +1,20 @@
+/*
+ * table.c - what runs on this machine, and with what
+ *
+ * Started in this order. Network programs wait until the first of them has an address. A page is 4 KiB; a slice is 1 ms in
+ * every 64; slices of a program that sleeps fall to the next one that does not.
+ */
+#include "init.h"
+
+const struct service services[] = {
+/*	file		pages	slices	gives								flows			*/
+	{ "bin/netd",	512,	6,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE_RW,
+	  { "flow.dhcp", "flow.arp", "flow.icmp" } },
+	{ "bin/httpd",	4096,	14,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
+	  { "flow.arp", "flow.tcp80" } },
+	{ "bin/echo",	2048,	8,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
+	  { "flow.arp", "flow.tcp7", "flow.udp7" } },
+	{ "bin/minimal", 64,	2,	0, { NULL } },
+	{ "bin/shell",	0,	12,	GIVE_CONSOLE | GIVE_ARCHIVE | GIVE_SLICES | ENDS_MACHINE, { NULL } },
+};
+const unsigned int nservices = sizeof(services) / sizeof(services[0]);

@@ -1,0 +1,61 @@
+/*
+ * trial.c - one program with every right there is: a guest test or the benchmarks
+ *
+ * Boot argument test=NAME runs tests/NAME, bench runs bench/bench. The program gets copies of the root capabilities and nearly all of
+ * memory and time. Its exit status is the verdict: 0 pass, 77 skip, anything else fail.
+ */
+#include <exos/boot.h>
+#include <exos/flow.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exos_calls.h"
+#include "exposed.h"
+#include "init.h"
+#include "start.h"
+
+#define SKIPPED		77
+#define PAGES_KEPT	1024	/* init's own */
+
+void run_trial(const char *file, const char *name)
+{
+	const struct boot_info *b = start_boot_info();
+	const char *argv[] = { name, NULL };
+	struct proc_grant grants[8] = {
+		{ .name = "console", .slot = SLOT_CONSOLE, .rights = RIGHT_USE },
+		{ .name = "machine", .slot = SLOT_MACHINE, .rights = RIGHT_USE },
+		{ .name = "slices", .slot = SLOT_SLICES, .rights = RIGHT_BIND, .first = SLICES_KEPT, .nslices = SLICES - SLICES_KEPT,
+		  .value = SLICES - SLICES_KEPT },
+	};
+	struct spawn s = { .argv = argv, .grants = grants, .ngrants = 3, .stopped = true };
+	enum proc_state state;
+	struct proc p;
+	int status;
+
+	if (b->archive_pages > 0)
+		grants[s.ngrants++] = (struct proc_grant){ .name = "archive", .slot = b->archive_slot, .count = b->archive_pages,
+							   .rights = PROT_R, .value = b->archive_bytes };
+	if (b->nic_present)
+		grants[s.ngrants++] = (struct proc_grant){ .name = "flow.root", .slot = SLOT_FLOW, .rights = RIGHT_RECV | RIGHT_SEND };
+	s.guarantee = exposed_system()->free_frames - PAGES_KEPT;
+
+	if (archive_spawn(file, &s, &p) < 0) {
+		report("fail %s there is no such program, or it could not be started", name);
+		power_off(2);
+	}
+	/* The whole vector but init's own slices; the test divides it further through its capability. */
+	if (slices_begin() < 0 || proc_slices(&p, SLOT_SLICES, SLICES_KEPT, SLICES - SLICES_KEPT) < 0 || proc_run(&p) < 0) {
+		report("fail %s could not be given time", name);
+		power_off(2);
+	}
+	state = proc_wait(&p, 0, &status);
+	if (state == PROC_EXITED && status == 0)
+		report("pass %s", name);
+	else if (state == PROC_EXITED && status == SKIPPED)
+		report("skip %s", name);
+	else if (state == PROC_EXITED)
+		report("fail %s exit status %d", name, status);
+	else
+		report("fail %s %s", name, proc_state_name(state));
+	power_off(state != PROC_EXITED ? 1 : status == SKIPPED ? 0 : status);
+}
