@@ -116,6 +116,27 @@ static void give(struct proc_grant *grants, unsigned int *n, const char *name, u
 	grants[(*n)++] = (struct proc_grant){ .name = name, .slot = slot, .rights = rights };
 }
 
+static const char *base_name(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash != NULL ? slash + 1 : file;
+}
+
+/* The right to end those that run already; the value is their number. */
+static void give_control(struct proc_grant *grants, unsigned int *n)
+{
+	static char names[PROGRAMS_MAX][24];
+
+	for (unsigned int i = 0; i < nservices && *n < GRANTS_MAX; i++) {
+		if (program[i].env == 0)
+			continue;
+		snprintf(names[i], sizeof(names[i]), "env.%s", base_name(services[i].file));
+		give(grants, n, names[i], program[i].env, RIGHT_CONTROL);
+		grants[*n - 1].value = program[i].id;
+	}
+}
+
 static int give_all(const struct service *v, struct proc_grant *grants, unsigned int *n)
 {
 	const struct boot_info *b = start_boot_info();
@@ -134,7 +155,7 @@ static int give_all(const struct service *v, struct proc_grant *grants, unsigned
 		grants[*n - 1].first = SLICES - SLICES_SHELL;
 		grants[*n - 1].nslices = grants[*n - 1].value = SLICES_SHELL;
 	}
-	for (unsigned int i = 0; i < SERVICE_FLOWS && v->flows[i] != NULL; i++) {
+	for (unsigned int i = 0; i < SERVICE_FLOWS && v->flows[i] != NULL && have_nic(); i++) {
 		long slot = make_flow(v->flows[i]);
 
 		if (slot < 0) {
@@ -144,14 +165,9 @@ static int give_all(const struct service *v, struct proc_grant *grants, unsigned
 		give(grants, n, v->flows[i], (unsigned int)slot, RIGHT_RECV | RIGHT_SEND);
 		filters_expected++;
 	}
+	if (v->gives & GIVE_CONTROL)
+		give_control(grants, n);
 	return 0;
-}
-
-static const char *base_name(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash != NULL ? slash + 1 : file;
 }
 
 static void start_service(const struct service *v, struct proc *p)

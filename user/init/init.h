@@ -19,7 +19,8 @@ enum {
 	GIVE_ARCHIVE = 8,
 	GIVE_SLICES = 16,	/* slices to share out among its children */
 	NEEDS_NIC = 32,		/* not started when there is no network device */
-	ENDS_MACHINE = 64,	/* when it exits, the machine is switched off with its status */
+	GIVE_CONTROL = 64,	/* over the programs started before it, as "env.NAME" */
+	ENDS_MACHINE = 128,	/* when it exits, the machine is switched off with its status */
 };
 
 /* One line of the table (table.c). */

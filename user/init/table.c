@@ -15,6 +15,8 @@ const struct service services[] = {
 	{ "bin/echo",	2048,	8,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
 	  { "flow.arp", "flow.tcp7", "flow.udp7" } },
 	{ "bin/minimal", 64,	2,	0, { NULL } },
-	{ "bin/shell",	0,	12,	GIVE_CONSOLE | GIVE_ARCHIVE | GIVE_SLICES | ENDS_MACHINE, { NULL } },
+	/* The shell has the flows to pass them on, when a server is ended and started again. */
+	{ "bin/shell",	0,	12,	GIVE_CONSOLE | GIVE_NETPAGE | GIVE_ARCHIVE | GIVE_SLICES | GIVE_CONTROL | ENDS_MACHINE,
+	  { "flow.arp", "flow.tcp80", "flow.tcp7", "flow.udp7" } },
 };
 const unsigned int nservices = sizeof(services) / sizeof(services[0]);

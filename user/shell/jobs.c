@@ -24,7 +24,6 @@
 #define JOBS		16
 #define PAGES_EACH	1024		/* guarantee of a program, unless -p says otherwise */
 #define SLICES_EACH	4		/* likewise, -s */
-#define SLICES_OWN	4		/* that the shell never gives away */
 #define CTRL_C		3
 #define SUPERPAGE	(2ul << 20)
 
@@ -104,7 +103,7 @@ static int take_slices(unsigned int n)
 {
 	unsigned int run = 0;
 
-	for (unsigned int i = SLICES_OWN; i < slice_count; i++) {
+	for (unsigned int i = 0; i < slice_count; i++) {
 		run = slice_taken[i] ? 0 : run + 1;
 		if (run == n) {
 			for (unsigned int k = i + 1 - n; k <= i; k++)
@@ -115,13 +114,13 @@ static int take_slices(unsigned int n)
 	return -1;
 }
 
-/* The shell's own again. */
+/* Nobody's again. */
 static void return_slices(unsigned int first, unsigned int n)
 {
 	for (unsigned int i = first; i < first + n; i++)
 		slice_taken[i] = false;
 	if (n > 0)
-		sys_slice_bind(slice_slot, first, n, self_slot());
+		sys_slice_bind(slice_slot, first, n, 0);
 }
 
 /* ---- start ---- */
