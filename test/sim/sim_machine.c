@@ -1,0 +1,292 @@
+/*
+ * sim_machine.c - memory, devices, time, interrupts, console and power of the simulated machine
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "test/sim/sim.h"
+
+/* Far from everything else in this process, and the same in every run, so that a failure repeats. */
+#define RAM_ADDRESS	((void *)0x200000000000ul)
+#define RAM_MAX		(64ul << 20)
+#define DEVICES		8
+#define TYPED		256
+
+struct sim_range sim_ram;
+struct sim_counts sim_counts;
+ticks_t sim_now;
+ticks_t sim_timer[HARTS_MAX];
+char sim_console[4096], sim_reports[4096];
+jmp_buf sim_power;
+bool sim_power_armed;
+unsigned sim_power_code;
+void (*sim_fail)(const char *sentence);
+unsigned arch_asid_bits;
+
+static size_t console_len, reports_len;
+static struct sim_device devices[DEVICES];
+static unsigned ndevices;
+static uint64_t irq_lines, irq_claimed;
+static char typed[TYPED];
+static unsigned typed_in, typed_out;
+
+static _Noreturn void fail(const char *sentence)
+{
+	if (sim_fail != NULL)
+		sim_fail(sentence);
+	fprintf(stderr, "%s\n", sentence);
+	abort();
+}
+
+_Noreturn void panic(const char *file, int line, const char *what, uint64_t a, uint64_t b)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "kernel panic: %s:%d: %s (%#lx, %#lx)", file, line, what, (unsigned long)a, (unsigned long)b);
+	fail(text);
+}
+
+/* --- Memory ------------------------------------------------------------------------------------------------------- */
+
+void sim_machine_reset(size_t ram_bytes, unsigned asid_bits)
+{
+	if (ram_bytes > RAM_MAX || ram_bytes % PAGE_SIZE != 0)
+		fail("sim: memory of a size that the simulation does not have");
+	if (sim_ram.start == NULL || sim_ram.bytes != ram_bytes) {
+		if (sim_ram.start != NULL)
+			munmap(sim_ram.start, sim_ram.bytes);
+		sim_ram.start = mmap(RAM_ADDRESS, ram_bytes, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		if (sim_ram.start == MAP_FAILED)
+			fail("sim: no room for the memory of the machine");
+		sim_ram.bytes = ram_bytes;
+	}
+	/* Memory holds whatever it held: what the kernel does not clear itself shows. */
+	memset(sim_ram.start, 0xa5, ram_bytes);
+	sim_counts = (struct sim_counts){ 0 };
+	sim_now = 1000000;
+	for (unsigned i = 0; i < HARTS_MAX; i++)
+		sim_timer[i] = ~0ul;
+	console_len = reports_len = 0;
+	sim_console[0] = sim_reports[0] = 0;
+	ndevices = 0;
+	irq_lines = irq_claimed = 0;
+	typed_in = typed_out = 0;
+	sim_power_armed = false;
+	arch_asid_bits = asid_bits;
+}
+
+void *arch_kva(paddr_t pa)
+{
+	if (pa < SIM_RAM_BASE || pa - SIM_RAM_BASE >= sim_ram.bytes) {
+		char text[100];
+
+		snprintf(text, sizeof(text), "sim: the kernel reaches for physical address %#lx, where no memory is", (unsigned long)pa);
+		fail(text);
+	}
+	return sim_ram.start + (pa - SIM_RAM_BASE);
+}
+
+paddr_t arch_pa(const void *kva)
+{
+	const uint8_t *p = kva;
+
+	if (p < sim_ram.start || p >= sim_ram.start + sim_ram.bytes)
+		fail("sim: the kernel wants the physical address of something outside memory");
+	return SIM_RAM_BASE + (uint64_t)(p - sim_ram.start);
+}
+
+void *sim_dma(uint64_t pa, size_t n)
+{
+	if (pa < SIM_RAM_BASE || pa - SIM_RAM_BASE > sim_ram.bytes || n > sim_ram.bytes - (pa - SIM_RAM_BASE))
+		return NULL;
+	return sim_ram.start + (pa - SIM_RAM_BASE);
+}
+
+/* --- Devices ------------------------------------------------------------------------------------------------------ */
+
+void sim_device_add(const struct sim_device *d)
+{
+	if (ndevices == DEVICES)
+		fail("sim: too many devices");
+	devices[ndevices++] = *d;
+}
+
+static struct sim_device *device_at(uint64_t pa)
+{
+	for (unsigned i = 0; i < ndevices; i++)
+		if (pa >= devices[i].base && pa - devices[i].base < devices[i].bytes)
+			return &devices[i];
+	fail("sim: access to an address without a device");
+}
+
+uint32_t mmio_read32(uintptr_t pa)
+{
+	struct sim_device *d = device_at(pa);
+
+	return d->read(d, pa - d->base);
+}
+
+void mmio_write32(uintptr_t pa, uint32_t value)
+{
+	struct sim_device *d = device_at(pa);
+
+	d->write(d, pa - d->base, value);
+}
+
+/* --- Time and interrupts ------------------------------------------------------------------------------------------ */
+
+ticks_t arch_time(void)
+{
+	return sim_now;
+}
+
+void arch_timer_set(ticks_t at)
+{
+	sim_timer[arch_hart()->index] = at;
+}
+
+/* A level-triggered line comes back until it is lowered; one that is being served waits for its completion. */
+unsigned arch_irq_claim(void)
+{
+	for (unsigned i = 1; i < 64; i++)
+		if ((irq_lines & ~irq_claimed) >> i & 1) {
+			irq_claimed |= 1ull << i;
+			return i;
+		}
+	return 0;
+}
+
+void arch_irq_complete(unsigned irq)
+{
+	if (irq == 0 || irq >= 64 || !(irq_claimed >> irq & 1))
+		fail("sim: an interrupt is completed that was not claimed");
+	irq_claimed &= ~(1ull << irq);
+}
+
+void sim_irq_raise(unsigned irq)
+{
+	irq_lines |= 1ull << irq;
+}
+
+void sim_irq_lower(unsigned irq)
+{
+	irq_lines &= ~(1ull << irq);
+}
+
+void sim_interrupts(void)
+{
+	for (unsigned rounds = 0; irq_lines & ~irq_claimed; rounds++) {
+		if (rounds == 1000)
+			fail("sim: a device keeps its interrupt line raised whatever the kernel does");
+		sim_interrupt(SIM_IRQ_EXTERNAL);
+		if (irq_claimed != 0)
+			fail("sim: an interrupt was claimed and never completed");
+	}
+}
+
+void sim_advance(ticks_t ticks)
+{
+	ticks_t until = sim_now + ticks;
+
+	while (sim_timer[0] <= until) {
+		if (sim_timer[0] > sim_now)
+			sim_now = sim_timer[0];
+		sim_interrupt(SIM_IRQ_TIMER);
+		if (sim_timer[0] <= sim_now)
+			sim_now++;		/* the kernel asks for the next one at once: entering it takes time */
+	}
+	if (sim_now < until)
+		sim_now = until;
+}
+
+bool sim_next_timer(void)
+{
+	if (sim_timer[0] == ~0ul)
+		return false;
+	if (sim_timer[0] > sim_now)
+		sim_now = sim_timer[0];
+	sim_interrupt(SIM_IRQ_TIMER);
+	return true;
+}
+
+bool arch_idle(void)
+{
+	return false;
+}
+
+struct hart *arch_hart(void)
+{
+	return &harts[0];
+}
+
+/* --- Floating point ----------------------------------------------------------------------------------------------- */
+
+void arch_fp_switch(struct hart *h, struct env *from, struct env *to)
+{
+	if (from != NULL && from->fp_on && sim_cpu.f_dirty) {
+		memcpy(from->fp, sim_cpu.f, sizeof(from->fp));
+		from->fp_saved = true;
+		sim_cpu.f_dirty = false;
+	}
+	sim_cpu.f_on = to != NULL && to->fp_on;
+	if (!sim_cpu.f_on || h->fp_owner == to->id)
+		return;
+	if (to->fp_saved)
+		memcpy(sim_cpu.f, to->fp, sizeof(sim_cpu.f));
+	else
+		memset(sim_cpu.f, 0, sizeof(sim_cpu.f));
+	h->fp_owner = to->id;
+}
+
+void arch_fp_reset(struct hart *h, struct env *e)
+{
+	e->fp_saved = false;
+	if (h->fp_owner == e->id)
+		h->fp_owner = 0;
+	if (h->current == e) {
+		sim_cpu.f_dirty = false;
+		arch_fp_switch(h, NULL, e);
+	}
+}
+
+/* --- Console, report, power --------------------------------------------------------------------------------------- */
+
+void arch_console_putc(char c)
+{
+	if (console_len + 1 < sizeof(sim_console)) {
+		sim_console[console_len++] = c;
+		sim_console[console_len] = 0;
+	}
+}
+
+int arch_console_getc(void)
+{
+	return typed_out == typed_in ? -1 : (unsigned char)typed[typed_out++ % TYPED];
+}
+
+void sim_type(const char *text)
+{
+	while (*text != 0 && typed_in - typed_out < TYPED)
+		typed[typed_in++ % TYPED] = *text++;
+}
+
+bool arch_report(const char *buf, size_t n)
+{
+	for (size_t i = 0; i < n && reports_len + 1 < sizeof(sim_reports); i++)
+		sim_reports[reports_len++] = buf[i];
+	sim_reports[reports_len] = 0;
+	return true;
+}
+
+_Noreturn void arch_poweroff(unsigned code)
+{
+	if (!sim_power_armed)
+		fail("sim: the kernel switches off and no test expects it");
+	sim_power_armed = false;
+	sim_power_code = code;
+	longjmp(sim_power, 1);
+}
