@@ -1,0 +1,306 @@
+/*
+ * test_lib_vm.c - promises of the library's own memory records: regions, the tree of slots, the slot allocator
+ *
+ * The allocator is compiled into this file, over a table that the functions below pretend to be.
+ */
+/* ctest: sources=libexos/vm/region.c,libexos/vm/tree.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "exos_calls.h"
+#include "vm/region.h"
+#include "vm/tree.h"
+
+#define PAGE 4096ull
+
+/* ---- regions ---- */
+
+static struct region_list list;
+
+static int empty(void **state)
+{
+	(void)state;
+	memset(&list, 0, sizeof(list));
+	return 0;
+}
+
+static int insert(uint64_t start, uint64_t end)
+{
+	struct region r = { .start = start * PAGE, .end = end * PAGE };
+
+	return region_insert(&list, &r);
+}
+
+static void regions_never_overlap(void **state)
+{
+	(void)state;
+	assert_int_equal(insert(10, 20), 0);
+	assert_int_equal(insert(20, 30), 0);
+	assert_int_equal(insert(5, 10), 0);
+	assert_int_equal(insert(9, 11), -1);
+	assert_int_equal(insert(29, 31), -1);
+	assert_int_equal(insert(0, 100), -1);
+	assert_int_equal(insert(12, 13), -1);
+	assert_int_equal(insert(40, 40), -1);
+	assert_int_equal(list.n, 3);
+}
+
+static void an_address_finds_its_region(void **state)
+{
+	(void)state;
+	insert(10, 20);
+	insert(30, 40);
+	assert_null(region_find(&list, 10 * PAGE - 1));
+	assert_ptr_equal(region_find(&list, 10 * PAGE), &list.r[0]);
+	assert_ptr_equal(region_find(&list, 20 * PAGE - 1), &list.r[0]);
+	assert_null(region_find(&list, 20 * PAGE));
+	assert_ptr_equal(region_find(&list, 39 * PAGE), &list.r[1]);
+	assert_null(region_find(&list, ~0ull));
+	region_remove(&list, &list.r[0]);
+	assert_null(region_find(&list, 10 * PAGE));
+	assert_ptr_equal(region_find(&list, 39 * PAGE), &list.r[0]);
+}
+
+static void a_gap_has_guards_on_both_sides(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	insert(10, 20);
+	insert(30, 40);
+	at = region_gap(&list, 10 * PAGE, 100 * PAGE, 8 * PAGE, PAGE);
+	assert_int_equal(at, 21 * PAGE);
+	at = region_gap(&list, 10 * PAGE, 100 * PAGE, 9 * PAGE, PAGE);
+	assert_int_equal(at, 41 * PAGE);
+	at = region_gap(&list, 10 * PAGE, 100 * PAGE, 9 * PAGE, 64 * PAGE);
+	assert_int_equal(at, 64 * PAGE);
+	assert_int_equal(region_gap(&list, 10 * PAGE, 50 * PAGE, 9 * PAGE, PAGE), 0);
+	assert_int_equal(region_gap(&list, 10 * PAGE, 100 * PAGE, ~0ull, PAGE), 0);
+	assert_int_equal(region_gap(&list, 10 * PAGE, 100 * PAGE, 0, PAGE), 0);
+}
+
+static void random_regions_stay_sorted(void **state)
+{
+	static uint8_t model[4096];
+
+	(void)state;
+	memset(model, 0, sizeof(model));
+	srand(1);
+	for (int n = 0; n < 20000; n++) {
+		uint64_t at, len = 1 + (uint64_t)rand() % 40;
+
+		if (rand() % 2 == 0 && list.n > 0) {
+			struct region *r = &list.r[(uint32_t)rand() % list.n];
+
+			memset(model + r->start / PAGE, 0, (r->end - r->start) / PAGE);
+			region_remove(&list, r);
+		} else if ((at = region_gap(&list, 100 * PAGE, 4000 * PAGE, len * PAGE, PAGE)) != 0 && list.n < REGIONS_MAX) {
+			for (uint64_t p = at / PAGE - 1; p <= at / PAGE + len; p++)
+				assert_int_equal(model[p], 0);
+			memset(model + at / PAGE, 1, len);
+			assert_int_equal(insert(at / PAGE, at / PAGE + len), 0);
+		}
+		for (uint32_t i = 1; i < list.n; i++)
+			assert_true(list.r[i - 1].end <= list.r[i].start);
+		at = (uint64_t)rand() % 4096;
+		assert_int_equal(region_find(&list, at * PAGE) != NULL, model[at]);
+	}
+}
+
+/* ---- the tree ---- */
+
+static struct tree tree;
+static void *nodes[64];
+static unsigned int nnodes, node_limit;
+
+void *tree_node_page(void)
+{
+	if (nnodes == node_limit)
+		return NULL;
+	return nodes[nnodes++] = calloc(1, 4096);
+}
+
+static int plant(void **state)
+{
+	(void)state;
+	memset(&tree, 0, sizeof(tree));
+	nnodes = 0;
+	node_limit = 64;
+	return 0;
+}
+
+static int fell(void **state)
+{
+	(void)state;
+	while (nnodes > 0)
+		free(nodes[--nnodes]);
+	return 0;
+}
+
+static void the_tree_remembers(void **state)
+{
+	static const uint64_t vpns[] = { 0, 1, 1023, 1024, 524287, 524288, TREE_PAGES - 1 };
+	const unsigned int n = sizeof(vpns) / sizeof(vpns[0]);
+	uint64_t at = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(tree_set(&tree, vpns[i], i + 1), 0);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(tree_get(&tree, vpns[i]), i + 1);
+	assert_int_equal(tree.pages, n);
+	for (unsigned int i = 0; i < n; i++, at++) {
+		at = tree_next(&tree, at, TREE_PAGES);
+		assert_int_equal(at, vpns[i]);
+	}
+	assert_int_equal(tree_next(&tree, 1025, 524287), 524287);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(tree_set(&tree, vpns[i], 0), 0);
+	assert_int_equal(tree.pages, 0);
+	assert_int_equal(tree_next(&tree, 0, ~0ull), TREE_PAGES);
+}
+
+static void what_is_out_of_range_is_not_there(void **state)
+{
+	(void)state;
+	assert_int_equal(tree_get(&tree, TREE_PAGES), 0);
+	assert_int_equal(tree_get(&tree, ~0ull), 0);
+	assert_int_equal(tree_set(&tree, TREE_PAGES, 1), -1);
+	assert_int_equal(tree_set(&tree, ~0ull, 1), -1);
+	assert_int_equal(tree_set(&tree, 5, 0), 0);
+	assert_int_equal(nnodes, 0);
+}
+
+static void a_missing_node_is_an_error_and_changes_nothing(void **state)
+{
+	(void)state;
+	for (node_limit = 0; node_limit < 2; node_limit++) {
+		assert_int_equal(tree_set(&tree, 7, 9), -1);
+		assert_int_equal(tree_get(&tree, 7), 0);
+		assert_int_equal(tree.pages, 0);
+	}
+	assert_int_equal(tree_set(&tree, 7, 9), 0);
+	assert_int_equal(tree_get(&tree, 7), 9);
+}
+
+/* ---- slots: a table of pages that env_captab() makes longer ---- */
+
+static unsigned int table_slots, pages_left;
+
+static long sys_page_alloc(unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
+{
+	(void)env;
+	(void)frame;
+	(void)order;
+	assert_true(slot > 0 && slot < table_slots);
+	return pages_left == 0 ? -E_NOMEM : (long)pages_left--;
+}
+
+static long sys_env_captab(unsigned long env, unsigned long slot)
+{
+	(void)env;
+	(void)slot;
+	return table_slots += CAPS_PER_PAGE;
+}
+
+static long sys_cap_delete(unsigned long slot)
+{
+	(void)slot;
+	return 0;
+}
+
+#include "vm/slot.c"
+
+static int table(void **state)
+{
+	(void)state;
+	memset(taken, 0, sizeof(taken));
+	table_slots = 128;
+	pages_left = 1000;
+	slot_init(20, 128);
+	return 0;
+}
+
+static void a_slot_is_given_once_and_the_table_grows(void **state)
+{
+	static uint8_t mine[SLOTS_MAX];
+	unsigned int n = 0, slot;
+
+	(void)state;
+	memset(mine, 0, sizeof(mine));
+	while ((slot = slot_alloc()) != 0) {
+		assert_true(slot >= 20 && slot < table_slots);
+		assert_int_equal(mine[slot], 0);
+		mine[slot] = 1;
+		n++;
+	}
+	/* Everything is used but one slot per page that the table grew by. */
+	assert_int_equal(table_slots, SLOTS_MAX);
+	assert_int_equal(n, SLOTS_MAX - 20 - (SLOTS_MAX / CAPS_PER_PAGE - 1));
+	for (unsigned int i = 100; i < 200; i++)
+		if (mine[i])
+			slot_free(i);
+	for (unsigned int i = 100; i < 200; i++)
+		if (mine[i])
+			assert_int_equal(slot_alloc(), i);
+	assert_int_equal(slot_alloc(), 0);
+}
+
+static void a_run_is_neighbours(void **state)
+{
+	unsigned int a, b;
+
+	(void)state;
+	a = slot_alloc_run(50);
+	b = slot_alloc_run(500);
+	assert_int_equal(a, 20);
+	assert_true(b >= 70 && b + 500 <= table_slots);
+	for (unsigned int i = 0; i < 200; i++) {
+		unsigned int slot = slot_alloc();
+
+		assert_true(slot < a || slot >= a + 50);
+		assert_true(slot < b || slot >= b + 500);
+	}
+	slot_free_run(a, 50);
+	assert_int_equal(slot_alloc_run(50), a);
+	assert_int_equal(slot_alloc_run(0), 0);
+	assert_int_equal(slot_alloc_run(SLOTS_MAX), 0);
+}
+
+static void without_memory_the_table_does_not_grow(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	pages_left = 0;
+	while (slot_alloc() != 0)
+		n++;
+	assert_int_equal(n, 128 - 20);
+	assert_int_equal(table_slots, 128);
+	slot_free(33);
+	assert_int_equal(slot_alloc(), 33);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(regions_never_overlap, empty),
+		cmocka_unit_test_setup(an_address_finds_its_region, empty),
+		cmocka_unit_test_setup(a_gap_has_guards_on_both_sides, empty),
+		cmocka_unit_test_setup(random_regions_stay_sorted, empty),
+		cmocka_unit_test_setup_teardown(the_tree_remembers, plant, fell),
+		cmocka_unit_test_setup_teardown(what_is_out_of_range_is_not_there, plant, fell),
+		cmocka_unit_test_setup_teardown(a_missing_node_is_an_error_and_changes_nothing, plant, fell),
+		cmocka_unit_test_setup(a_slot_is_given_once_and_the_table_grows, table),
+		cmocka_unit_test_setup(a_run_is_neighbours, table),
+		cmocka_unit_test_setup(without_memory_the_table_does_not_grow, table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
