@@ -127,15 +127,24 @@ def run_limited(command, seconds):
                                text=True, errors="replace", start_new_session=True)
     try:
         output, _ = process.communicate(timeout=seconds)
-        return process.returncode, output
+        code = process.returncode
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
+        _end_group(process, signal.SIGTERM)
         try:
             output, _ = process.communicate(timeout=5)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            _end_group(process, signal.SIGKILL)
             output, _ = process.communicate()
-        return BUDGET, output + f"\nended after {seconds:g} s: over its budget"
+        code, output = BUDGET, output + f"\nended after {seconds:g} s: over its budget"
+    _end_group(process, signal.SIGTERM)         # whatever a failed test has left running
+    return code, output
+
+
+def _end_group(process, how):
+    try:
+        os.killpg(process.pid, how)
+    except ProcessLookupError:
+        pass
 
 
 # System tests: test/qemu/test_*.py ------------------------------------------------------------------------------------

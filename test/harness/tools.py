@@ -106,6 +106,8 @@ def install_command(tools):
 
 def ensure(*sets):
     """Whatever the named sets of tools lack is installed when we are root on a Debian machine, else named."""
+    if RUN_SET in sets and os.environ.get("QEMU") and shutil.which(QEMU) is None:
+        raise Stop(ENVIRONMENT, f"QEMU={QEMU} names no program. Unset QEMU to use qemu-system-riscv64, or give the path of another one.")
     lacking = [t for t in TOOLS if t.needed_for & set(sets) and not t.ok()]
     if not lacking:
         return
