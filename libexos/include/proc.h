@@ -31,7 +31,7 @@ struct proc_grant {
 	unsigned int slot, count;
 	unsigned int rights;
 	uint64_t value;
-	unsigned int first, nslices;	/* a SLICE capability: which part of it */
+	unsigned int first, nslices;	/* a SLICE capability: which part of it; 0 is the first that it covers */
 };
 
 struct spawn {
@@ -40,7 +40,7 @@ struct spawn {
 	const char *const *argv;	/* NULL-terminated; argv[0] is the name, also the environment's (env_name.h) */
 	unsigned long guarantee;	/* pages promised to the child, out of the own guarantee */
 	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: the child gets no time yet */
-	unsigned int first, count;	/* which slices of it */
+	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
 	const struct proc_grant *grants;
 	unsigned int ngrants;
 	bool stopped;			/* do not start it: proc_run() does */
@@ -94,7 +94,7 @@ enum proc_state proc_wait(const struct proc *p, unsigned long deadline, int *sta
 int proc_end(struct proc *p);
 #define proc_kill proc_end
 
-/* Give it (more) slices: count of them from first on, relative to the SLICE capability in slot. Returns 0 or an error. */
+/* Give it (more) slices: count of them from first on, 0 being the first that the capability in slot covers. Returns 0 or an error. */
 int proc_slices(struct proc *p, unsigned int slot, unsigned int first, unsigned int count);
 
 #endif

@@ -15,7 +15,10 @@ int proc_run(const struct proc *p)
 
 int proc_slices(struct proc *p, unsigned int slot, unsigned int first, unsigned int count)
 {
-	return (int)sys_slice_bind(slot, first, count, p->env);
+	struct cap_info info;
+	long r = sys_cap_info(slot, &info);
+
+	return r < 0 ? (int)r : (int)sys_slice_bind(slot, info.first + first, count, p->env);
 }
 
 static enum proc_state why_stopped(uint8_t reason)

@@ -118,6 +118,17 @@ static unsigned int grant_count(const struct proc_grant *g)
 	return g->count != 0 ? g->count : 1;
 }
 
+static long give_grant(struct proc *p, const struct proc_grant *g, unsigned int k, unsigned int dst)
+{
+	struct cap_info info;
+	long r;
+
+	if (g->nslices == 0)
+		return sys_cap_grant(g->slot + k, p->env, dst, g->rights, 0, 0);
+	r = sys_cap_info(g->slot, &info);
+	return r < 0 ? r : sys_cap_grant(g->slot, p->env, dst, g->rights, info.first + g->first, g->nslices);
+}
+
 static long give_grants(struct proc *p, const struct spawn *s)
 {
 	unsigned int dst = FIRST_GRANT;
@@ -129,7 +140,7 @@ static long give_grants(struct proc *p, const struct spawn *s)
 		const struct proc_grant *g = &s->grants[i];
 
 		for (unsigned int k = 0; r == 0 && k < grant_count(g); k++)
-			r = sys_cap_grant(g->slot + k, p->env, dst++, g->rights, g->first, g->nslices);
+			r = give_grant(p, g, k, dst++);
 	}
 	return r;
 }

@@ -111,15 +111,19 @@ static void know_first(const struct boot_info *b)
 /* Tell the vm part which slots the image hangs on. */
 static void know_image(void)
 {
-	vm_init((uintptr_t)__image_start, (uintptr_t)__image_end);
-	if (block != NULL) {
-		const struct start_segment *s = (const struct start_segment *)((const char *)block + block->segments);
+	const struct start_segment *s;
 
-		for (uint32_t i = 0; i < block->nsegments; i++)
-			must(1, vm_note(s[i].va, s[i].slot, s[i].npages));
-	} else {
+	if (block == NULL) {
+		/* The boot info lies on the page behind the image. */
+		vm_init((uintptr_t)__image_start, boot->info_va + PAGE_SIZE);
 		must(1, vm_note(boot->image_base, boot->image_slot, boot->image_pages));
+		must(1, vm_note(boot->info_va, boot->info_slot, 1));
+		return;
 	}
+	vm_init((uintptr_t)__image_start, (uintptr_t)__image_end);
+	s = (const struct start_segment *)((const char *)block + block->segments);
+	for (uint32_t i = 0; i < block->nsegments; i++)
+		must(1, vm_note(s[i].va, s[i].slot, s[i].npages));
 }
 
 /* What the program can do from here on: fault. Returns the top of the stack. */

@@ -93,7 +93,22 @@ static void serve_event(void)
 	upcall_fp_restore(fp);
 }
 
-/* The frame keeps the integer registers, switch_fp the others. This yield does not return: slice begin goes on. */
+void upcall_slice_begin(void)
+{
+	stats.slice_begins++;
+	upcall_fp_restore(switch_fp);
+	if (slice_begin_handler != NULL || (event_pending() & event_mask) != 0) {
+		if (slice_begin_handler != NULL)
+			slice_begin_handler();
+		serve_event();	/* what came meanwhile could not be told in an upcall: there were no registers to interrupt */
+		upcall_fp_restore(switch_fp);
+	}
+}
+
+/*
+ * The frame keeps the integer registers, switch_fp the others. Answering the upcall itself, this yield does not return: entry.S goes
+ * on in upcall_slice_begin(). When the end of the slice was found pending, the kernel brings us back here.
+ */
 static void serve_slice_end(void)
 {
 	stats.slice_ends++;
@@ -101,14 +116,7 @@ static void serve_slice_end(void)
 	if (slice_end_handler != NULL)
 		slice_end_handler();
 	sys_yield(0);
-}
-
-void upcall_slice_begin(void)
-{
-	stats.slice_begins++;
-	if (slice_begin_handler != NULL)
-		slice_begin_handler();
-	upcall_fp_restore(switch_fp);
+	upcall_slice_begin();
 }
 
 /* The end of the slice comes last: what is served after it would be served a turn later. */

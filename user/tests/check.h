@@ -118,7 +118,7 @@ struct child {
 	const char *name;		/* file in tests/ */
 	const char *role;		/* its first argument */
 	unsigned long pages;
-	unsigned int first, count;	/* slices, of the 62 that the test has; count 0: none yet */
+	unsigned int first, count;	/* slices: the test has numbers 2..63 and gives some of them up; count 0: none yet */
 	const struct proc_grant *grants;
 	unsigned int ngrants;
 	bool stopped;
