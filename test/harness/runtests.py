@@ -83,8 +83,8 @@ def run_ctest(score, phase, tree, only, jobs):
         elif case.get("status") == "notrun":
             score.case("FAIL", name, None, "was not built: see the build's failure above")
         else:
-            message = case.find("failure").get("message") if case.find("failure") is not None else case.get("status")
-            score.case("FAIL", name, seconds, f"{message}; {keep_log(name, output)}\n" + "\n".join(cmocka_failures(output)))
+            why = case.find("failure").get("message") if case.find("failure") is not None else ""
+            score.case("FAIL", name, seconds, "; ".join(filter(None, [why, keep_log(name, output)])) + "\n" + "\n".join(cmocka_failures(output)))
 
 
 def cmocka_failures(output):
