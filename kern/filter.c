@@ -262,8 +262,10 @@ static int insert_check(struct classifier *c, const struct filter *f)
 static struct filter_branch *branch_create(struct classifier *c, struct filter_branch *b, struct filter_node *parent,
 	unsigned word, uint64_t mask)
 {
-	unsigned last = 8 - __builtin_clzll(mask) / 8;	/* memory order is little-endian: the top byte is the last */
+	unsigned last = 0;
 
+	for (uint64_t m = mask; m != 0; m >>= 8)
+		last++;			/* memory order is little-endian: the highest byte is the last */
 	*b = (struct filter_branch){ .mask = mask, .salt = c->next_branch++ * c->salt_multiplier, .word = word,
 		.end = 8 * word + last };
 	b->next = parent->branches;

@@ -102,7 +102,7 @@
 	/* \
 	 * Take a free page of memory. \
 	 * env: who holds and pays: 0, or an environment with RIGHT_CONTROL. slot: empty slot of its table. frame: frame number, \
-	 * or FRAME_ANY (order 0 only). order: 0 4 KiB, 1 2 MiB, 2 1 GiB. \
+	 * or FRAME_ANY (order 0 only). order: 0 4 KiB, 1 2 MiB. \
 	 * Result: the frame number. The page is zero, unless its last owner takes it again. \
 	 * Errors: E_NOCAP, E_SLOT, E_INVAL; E_NOMEM; E_QUOTA; E_DEAD. \
 	 */ \

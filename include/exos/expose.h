@@ -30,7 +30,7 @@ enum frame_type {
 struct frame {
 	uint8_t  type;		/* enum frame_type */
 	uint8_t  level;		/* TABLE: 0 leaf table .. 2 root; KOBJ: enum cap_type */
-	uint8_t  order;		/* DATA, first frame of a larger page: 1 (2 MiB), 2 (1 GiB) */
+	uint8_t  order;		/* DATA, first frame of a larger page: 1 (2 MiB) */
 	uint8_t  tail;		/* 1: part of a larger page whose first frame is `parent` */
 	uint32_t owner;		/* environment that is charged for it, 0: none */
 	uint32_t pins;		/* device requests, rings and u-areas that hold it */
@@ -61,7 +61,7 @@ struct exposed_env {
 	uint32_t context;	/* frame of the root table it runs in */
 	uint64_t used;		/* processor time, in ticks */
 	uint64_t debt;		/* time that it overran and has not paid for yet, in ticks */
-	uint64_t calls, upcalls, switches;
+	uint64_t switches;	/* how often it was given the processor */
 	uint64_t word;		/* the owner's own */
 };
 

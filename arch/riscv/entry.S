@@ -1,0 +1,278 @@
+/*
+ * entry.S - every way into the kernel and out of it
+ *
+ * While an environment runs, sscratch holds the address of its record; in the kernel it is 0. The record begins with the
+ * registers: x[n] at byte 8*n, and the pc in the place of x0. The kernel runs with SIE = 0 throughout: an interrupt waits until
+ * the next instruction of a user. gp is the user's at all times: the kernel is linked without it.
+ *
+ * Length of the short roads, from the first instruction here to sret (make bench shows them with the user's part):
+ *	null call		15
+ *	exception to handler	37
+ *	any call		23 + its C code + 24
+ */
+#include "arch/riscv/offsets.h"
+#include "exos/uarea.h"
+
+	.section .text.entry, "ax"
+
+/*
+ * trap_entry - stvec points here
+ *              on entry                on the way
+ *   a0         user's                  self, the running environment; 0: the trap came from the kernel
+ *   sscratch   self                    user's a0
+ *   t0         user's                  in x[5] of self, free
+ */
+	.globl	trap_entry
+	.balign	4
+trap_entry:
+	csrrw	a0, sscratch, a0
+	beqz	a0, trap_kernel
+	sd	t0, E_X(5)(a0)
+	csrr	t0, scause
+	addi	t0, t0, -CAUSE_ECALL_U
+	bnez	t0, trap_not_call
+
+	/* A system call: from here on t0-t6 and a7 are lost, as the convention says. */
+	csrr	t0, sscratch		/* its number, for the user's a0 held it */
+	bnez	t0, call
+	/* null: number 0 */
+	csrr	t0, sepc
+	addi	t0, t0, 4
+	csrw	sepc, t0
+	csrw	sscratch, a0
+	li	a0, 0
+	li	t0, 0
+	sret
+
+/*
+ * call - a call with a number other than 0
+ *              on entry                in the C function
+ *   a0         self                    self: first argument
+ *   a1..a6     user's arguments        the same: arguments two to seven, untouched
+ *   t0         number                  number (call_full wants it)
+ *   s0..s11    user's                  user's: kept by the rules of C
+ *   ra, sp, tp user's                  return address, this hart's stack, struct hart
+ */
+call:
+	lla	t1, call_count
+	ld	t1, 0(t1)
+	bgeu	t0, t1, call_unknown
+	slli	t2, t0, 3
+	lla	t1, call_entry
+	add	t1, t1, t2
+	ld	t1, 0(t1)
+	csrr	t2, sepc
+	addi	t2, t2, 4
+	sd	t2, E_X(0)(a0)
+	sd	ra, E_X(1)(a0)
+	sd	sp, E_X(2)(a0)
+	sd	tp, E_X(4)(a0)
+	ld	tp, E_HART(a0)
+	ld	sp, H_STACK(tp)
+	csrw	sscratch, zero
+	jalr	t1
+
+	/* Back from a call that never gives the processor away: the same environment goes on, with a0 as result. */
+	ld	t1, H_CURRENT(tp)
+	ld	t0, E_X(0)(t1)
+	csrw	sepc, t0
+	csrw	sscratch, t1
+	ld	ra, E_X(1)(t1)
+	ld	sp, E_X(2)(t1)
+	ld	tp, E_X(4)(t1)
+	.irp	r, t0, t1, t2, t3, t4, t5, t6, a1, a2, a3, a4, a5, a6, a7
+	li	\r, 0			/* no value of the kernel's leaves it */
+	.endr
+	sret
+
+call_unknown:
+	csrr	t0, sepc
+	addi	t0, t0, 4
+	csrw	sepc, t0
+	csrw	sscratch, a0
+	li	a0, -2			/* -E_NOCALL */
+	li	t0, 0
+	li	t1, 0
+	sret
+
+/*
+ * call_full - what call_entry[] names for calls after which somebody else may run: the caller is saved as after a function
+ * call, then syscall_full() in kern/syscall.c decides.
+ *   a0..a6, t0, sp, tp as in `call`
+ */
+	.globl	call_full
+call_full:
+	.irp	n, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
+	sd	x\n, E_X(\n)(a0)
+	.endr
+	sd	gp, E_X(3)(a0)
+	.irp	n, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	sd	zero, E_X(\n)(a0)
+	.endr
+	li	t1, 1
+	sd	t1, H_FRAME_SAVED(tp)
+	mv	a7, t0
+	call	syscall_full
+	/* fall through */
+
+/*
+ * trap_exit - run the environment in a0, all of whose registers are in its record; 0: idle until there is one.
+ *   tp: this hart
+ */
+	.globl	trap_exit
+trap_exit:
+	beqz	a0, trap_idle
+	sd	zero, H_FRAME_SAVED(tp)
+	csrw	sscratch, a0
+	ld	t0, E_X(0)(a0)
+	csrw	sepc, t0
+	.irp	n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	ld	x\n, E_X(\n)(a0)
+	.endr
+	ld	a0, E_X(10)(a0)
+	sret
+
+trap_idle:
+	ld	sp, H_STACK(tp)
+	mv	a0, tp
+	call	arch_wait_for_work
+	j	trap_exit
+
+/*
+ * trap_not_call - t0 holds scause - 8. An exception in an environment that has a fault handler and does not hold upcalls goes
+ * straight there; what the handler may want to know is in the u-area, everything else still in the registers.
+ *              on entry                in the handler
+ *   a0, t0, t1 user's (t0 in x[5])     0; the user's are in the u-area
+ *   gp         user's                  the u-area's address
+ *   others     user's                  user's
+ */
+trap_not_call:
+	addi	t0, t0, CAUSE_ECALL_U
+	bltz	t0, trap_slow		/* bit 63: an interrupt */
+	sd	t1, E_X(6)(a0)
+	ld	t1, E_UAREA(a0)		/* without u-area: one that is always held */
+	ld	t0, U_HELD(t1)
+	bnez	t0, trap_slow_t1
+	ld	t0, E_HANDLER_FAULT(a0)
+	beqz	t0, trap_slow_t1
+	csrr	t0, sepc
+	sd	t0, U_PC(t1)
+	csrr	t0, scause
+	sd	t0, U_CAUSE(t1)
+	csrr	t0, stval
+	sd	t0, U_TVAL(t1)
+	ld	t0, E_X(5)(a0)
+	sd	t0, U_T0(t1)
+	ld	t0, E_X(6)(a0)
+	sd	t0, U_T1(t1)
+	csrr	t0, sscratch
+	sd	t0, U_A0(t1)
+	li	t0, 1
+	sd	t0, U_HELD(t1)
+	ld	gp, E_UAREA_VA(a0)
+	ld	t0, E_HANDLER_FAULT(a0)
+	csrw	sepc, t0
+	csrw	sscratch, a0
+	li	a0, 0
+	li	t0, 0
+	li	t1, 0
+	sret
+
+/*
+ * trap_slow - save the whole environment and go on in arch_trap(), machine.c.
+ *              on entry                in arch_trap()
+ *   a0         self                    this hart's struct hart
+ *   t0         lost, in x[5]           lost
+ *   sscratch   user's a0               0
+ *   others     user's                  user's or lost; all are in the record
+ */
+trap_slow_t1:
+	ld	t1, E_X(6)(a0)
+trap_slow:
+	.irp	n, 1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	sd	x\n, E_X(\n)(a0)
+	.endr
+	csrrw	t0, sscratch, zero
+	sd	t0, E_X(10)(a0)
+	csrr	t0, sepc
+	sd	t0, E_X(0)(a0)
+	ld	tp, E_HART(a0)
+	ld	sp, H_STACK(tp)
+	li	t0, 1
+	sd	t0, H_FRAME_SAVED(tp)
+	mv	a0, tp
+	call	arch_trap
+	j	trap_exit
+
+/*
+ * trap_kernel - a trap while in the kernel: a bug of ours, and a panic; but for the one instruction that asks whether there is a
+ * semihosting host.
+ */
+trap_kernel:
+	csrrw	a0, sscratch, a0
+	csrr	t0, sepc
+	lla	t1, semihost_ebreak
+	beq	t0, t1, 1f
+	csrr	a0, scause
+	mv	a1, t0
+	csrr	a2, stval
+	mv	a3, s0
+	lla	sp, panic_stack_top
+	tail	arch_trap_panic
+1:	lla	t0, semihost_none
+	csrw	sepc, t0
+	sret				/* SPP is 1 */
+
+/*
+ * long semihost(long op, const void *arg) - ask the host; -1 when there is none. RISC-V semihosting: three uncompressed
+ * instructions on one page.
+ */
+	.globl	semihost
+	.balign	16
+	.option	push
+	.option	norvc
+semihost:
+	slli	zero, zero, 0x1f
+semihost_ebreak:
+	ebreak
+	srai	zero, zero, 7
+	ret
+semihost_none:
+	li	a0, -1
+	ret
+	.option	pop
+
+/*
+ * Floating-point registers to and from 33 words at a0, the last one fcsr. Encoded by hand, because the kernel is compiled for
+ * a machine without them, so that the compiler cannot touch them.
+ */
+	.globl	fp_save
+fp_save:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.4byte	((8 * \n) >> 5) << 25 | \n << 20 | 10 << 15 | 3 << 12 | ((8 * \n) & 31) << 7 | 0x27	/* fsd f\n, 8*\n(a0) */
+	.endr
+	csrr	t0, 0x003		/* fcsr */
+	sd	t0, 256(a0)
+	ret
+
+	.globl	fp_load
+fp_load:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.4byte	(8 * \n) << 20 | 10 << 15 | 3 << 12 | \n << 7 | 0x07	/* fld f\n, 8*\n(a0) */
+	.endr
+	ld	t0, 256(a0)
+	csrw	0x003, t0
+	ret
+
+	.globl	fp_zero
+fp_zero:
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.4byte	0xf2000053 | \n << 7	/* fmv.d.x f\n, zero */
+	.endr
+	csrw	0x003, zero
+	ret
+
+	.section .bss
+	.balign	16
+	.space	8192
+panic_stack_top:

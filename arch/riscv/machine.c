@@ -1,0 +1,345 @@
+/*
+ * machine.c - the RISC-V side of kern/arch.h: timer, fences, devices of the board, traps, panic
+ */
+#include "arch/riscv/csr.h"
+#include "arch/riscv/machine.h"
+#include "arch/riscv/offsets.h"
+#include "arch/riscv/sv39.h"
+#include "kern/slice.h"
+#include "kern/syscall.h"
+
+static_assert(offsetof(struct env, x[1]) == E_X(1) && offsetof(struct env, hart) == E_HART &&
+	      offsetof(struct env, uarea) == E_UAREA && offsetof(struct env, uarea_va) == E_UAREA_VA &&
+	      offsetof(struct env, handler[UP_FAULT]) == E_HANDLER_FAULT, "entry.S knows struct env");
+static_assert(offsetof(struct hart, stack) == H_STACK && offsetof(struct hart, current) == H_CURRENT &&
+	      offsetof(struct hart, frame_saved) == H_FRAME_SAVED, "entry.S knows struct hart");
+static_assert(E_NOCALL == 2, "entry.S knows one error");
+
+unsigned arch_asid_bits;
+
+static struct {
+	uintptr_t uart, plic, plic_context, test;
+	bool sstc, report;
+} board;
+
+/* ---- entry table ---- */
+
+long call_full(void);
+
+/* What entry.S jumps to: the C function itself, or call_full for calls after which somebody else may run. */
+#ifdef EXOS_DEBUG
+const void *const call_entry[CALL_COUNT] = {
+#define X(name, ...) [CALL_##name] = (const void *)call_full,
+	EXOS_CALLS(X)
+#undef X
+};
+#else
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Winitializer-overrides"
+#endif
+const void *const call_entry[CALL_COUNT] = {
+#define X(name, ...) [CALL_##name] = (const void *)sys_##name,
+	EXOS_CALLS(X)
+#undef X
+#define X(name) [CALL_##name] = (const void *)call_full,
+	SWITCHING_CALLS(X)
+#undef X
+};
+#pragma GCC diagnostic pop
+#endif
+const uint64_t call_count = CALL_COUNT;
+
+/* ---- translations ---- */
+
+void arch_fence_page(vaddr_t va, asid_t asid)
+{
+	/* Orders the table writes before every later walk for va in asid, and forgets what was cached of it. */
+	__asm__ volatile("sfence.vma %0, %1" :: "r"(va), "r"((uint64_t)asid) : "memory");
+}
+
+void arch_fence_asid(asid_t asid)
+{
+	__asm__ volatile("sfence.vma zero, %0" :: "r"((uint64_t)asid) : "memory");
+}
+
+void arch_fence_all(void)
+{
+	__asm__ volatile("sfence.vma" ::: "memory");
+}
+
+void arch_context_set(ppn_t root, asid_t asid)
+{
+	csr_write(satp, SATP_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | (root != 0 ? root : kernel_root_ppn));
+}
+
+static unsigned probe_asid_bits(void)
+{
+	uint64_t satp = csr_read(satp), all;
+
+	/* Unimplemented bits of the field read back as zero. 4.1.11. */
+	csr_write(satp, satp | 0xfffful << SATP_ASID_SHIFT);
+	all = csr_read(satp) >> SATP_ASID_SHIFT & 0xffff;
+	csr_write(satp, satp);
+	arch_fence_all();
+	return all == 0 ? 0 : 64 - __builtin_clzl(all);
+}
+
+/* ---- time ---- */
+
+ticks_t arch_time(void)
+{
+	return csr_read(time);
+}
+
+void arch_timer_set(ticks_t at)
+{
+	if (board.sstc)
+		csr_write(0x14d, at);		/* stimecmp */
+	else
+		sbi_call(SBI_TIME, 0, at);
+}
+
+/* ---- floating point ---- */
+
+void fp_save(uint64_t *to);
+void fp_load(const uint64_t *from);
+void fp_zero(void);
+
+static void fs_set(uint64_t fs)
+{
+	csr_clear(sstatus, SSTATUS_FS);
+	csr_set(sstatus, fs);
+}
+
+void arch_fp_switch(struct hart *h, struct env *from, struct env *to)
+{
+	if (from != NULL && from->fp_on) {
+		if ((csr_read(sstatus) & SSTATUS_FS) == FS_DIRTY) {
+			fp_save(from->fp);
+			from->fp_saved = true;
+			h->fp_owner = from->id;
+		}
+		fs_set(FS_OFF);
+	}
+	if (to == NULL || !to->fp_on)
+		return;
+	/* Values that stand there since it last ran, or zeros for one that never used them, need not move. */
+	if (h->fp_owner != (to->fp_saved ? to->id : 0)) {
+		csr_set(sstatus, SSTATUS_FS);
+		if (to->fp_saved)
+			fp_load(to->fp);
+		else
+			fp_zero();
+		h->fp_owner = to->fp_saved ? to->id : 0;
+	}
+	fs_set(FS_CLEAN);
+}
+
+void arch_fp_reset(struct hart *h, struct env *e)
+{
+	fs_set(FS_DIRTY);
+	fp_zero();
+	h->fp_owner = 0;
+	fs_set(e->fp_on ? FS_CLEAN : FS_OFF);
+}
+
+/* ---- board ---- */
+
+uint32_t mmio_read32(uintptr_t pa)
+{
+	return *(volatile uint32_t *)arch_kva(pa);
+}
+
+void mmio_write32(uintptr_t pa, uint32_t value)
+{
+	*(volatile uint32_t *)arch_kva(pa) = value;
+}
+
+/* ns16550a: registers are bytes. RBR/THR 0, IER 1, LSR 5. */
+static volatile uint8_t *uart_register(unsigned n)
+{
+	return (volatile uint8_t *)arch_kva(board.uart) + n;
+}
+
+void arch_console_putc(char c)
+{
+	if (board.uart == 0)
+		return;
+	/* Bounded: a line that never becomes free loses bytes, not the machine. */
+	for (unsigned n = 0; n < 1000000 && !(*uart_register(5) & 0x20); n++)
+		;
+	*uart_register(0) = (uint8_t)c;
+}
+
+int arch_console_getc(void)
+{
+	return board.uart != 0 && (*uart_register(5) & 1) ? *uart_register(0) : -1;
+}
+
+long semihost(long op, const void *arg);
+
+bool arch_report(const char *buf, size_t n)
+{
+	static const long SYS_WRITEC = 3;
+
+	for (size_t i = 0; i < n && board.report; i++)
+		if (semihost(SYS_WRITEC, &buf[i]) == -1)
+			board.report = false;
+	return board.report;
+}
+
+void arch_poweroff(unsigned code)
+{
+	/* Test device: 0x5555 ends with 0, code << 16 | 0x3333 with code. An SBI shutdown would always end with 0. */
+	if (board.test != 0)
+		mmio_write32(board.test, code == 0 ? 0x5555 : code << 16 | 0x3333);
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+/* PLIC specification 1.0: priorities at 0, enables at 0x2000 + 0x80 * context, threshold and claim at 0x200000 + 0x1000 * context. */
+static void plic_enable(const struct machine_device *d)
+{
+	uintptr_t word = board.plic + 0x2000 + 0x80 * board.plic_context + d->irq / 32 * 4;
+
+	if (d->base == 0 || d->irq == 0)
+		return;
+	mmio_write32(board.plic + 4ul * d->irq, 1);
+	mmio_write32(word, mmio_read32(word) | 1u << d->irq % 32);
+}
+
+unsigned arch_irq_claim(void)
+{
+	return board.plic != 0 ? mmio_read32(board.plic + 0x200004 + 0x1000 * board.plic_context) : 0;
+}
+
+void arch_irq_complete(unsigned irq)
+{
+	mmio_write32(board.plic + 0x200004 + 0x1000 * board.plic_context, irq);
+}
+
+struct hart *arch_hart(void)
+{
+	struct hart *h;
+
+	__asm__ volatile("mv %0, tp" : "=r"(h));
+	return h;
+}
+
+static bool has_word(const char *args, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; *args != '\0'; args++)
+		if (memcmp(args, word, n) == 0)		/* args is followed by at least n readable bytes */
+			return true;
+	return false;
+}
+
+void arch_early_console(uintptr_t uart)
+{
+	board.uart = uart;
+}
+
+void arch_machine_init(const struct machine *m)
+{
+	char args[MACHINE_ARGS_MAX + 32] = { 0 };
+
+	board.uart = m->uart.base;
+	board.test = m->test.base;
+	board.plic = m->hart[0].plic_context >= 0 ? m->plic.base : 0;
+	board.plic_context = m->hart[0].plic_context;
+	board.sstc = m->hart[0].sstc;
+	memcpy(args, m->bootargs, sizeof(m->bootargs));
+	board.report = has_word(args, "report=semihosting");
+	arch_asid_bits = probe_asid_bits();
+
+	if (board.uart != 0)
+		*uart_register(1) = 1;		/* interrupt when a byte came */
+	if (board.plic != 0) {
+		plic_enable(&m->uart);
+		for (unsigned i = 0; i < m->nvirtio; i++)
+			plic_enable(&m->virtio[i]);
+		mmio_write32(board.plic + 0x200000 + 0x1000 * board.plic_context, 0);
+	}
+	csr_write(scounteren, 7);		/* cycle, time, instret: readable in U-mode */
+	fs_set(FS_OFF);
+	csr_clear(sstatus, SSTATUS_SPP);
+	arch_timer_set(~0ul);
+	csr_write(sie, SIE_TIMER | SIE_EXTERNAL);
+}
+
+/* ---- traps ---- */
+
+/* From trap_slow: everything of the running environment is saved. */
+struct env *arch_trap(struct hart *h)
+{
+	uint64_t cause = csr_read(scause);
+
+	return cause & CAUSE_INTERRUPT ? trap_interrupt(h, cause & ~CAUSE_INTERRUPT) : trap_exception(h, cause, csr_read(stval));
+}
+
+/* From trap_idle: SIE is 0, so a pending interrupt ends wfi without being taken. 3.3.3. */
+struct env *arch_wait_for_work(struct hart *h)
+{
+	struct env *e = NULL;
+
+	while (e == NULL) {
+		uint64_t pending;
+
+		__asm__ volatile("wfi" ::: "memory");
+		pending = csr_read(sip) & csr_read(sie);
+		if (pending & SIE_EXTERNAL)
+			e = trap_interrupt(h, IRQ_EXTERNAL);
+		else if (pending & SIE_TIMER)
+			e = trap_interrupt(h, IRQ_TIMER);
+	}
+	return e;
+}
+
+/* ---- panic ---- */
+
+static void backtrace(uint64_t fp)
+{
+	kprintf("calls, innermost first:\n");
+	/* A frame: return address at fp - 8, the caller's fp at fp - 16. Frames lie ever higher on kernel stacks. */
+	for (unsigned n = 0; n < 24 && fp >= LINK_BASE && (fp & 7) == 0; n++) {
+		uint64_t ra = *(uint64_t *)(fp - 8), up = *(uint64_t *)(fp - 16);
+
+		if (ra == 0)
+			break;
+		kprintf("  ");
+		ksym_print(ra);
+		kprintf("\n");
+		if (up <= fp)
+			break;
+		fp = up;
+	}
+}
+
+static _Noreturn void die(uint64_t fp)
+{
+	const struct hart *h = &harts[0];
+
+	if (h->current != NULL)
+		kprintf("environment %x ran, pc 0x%lx\n", h->current->id, h->current->x[0]);
+	backtrace(fp);
+	arch_poweroff(70);	/* neither pass nor fail of a test: a bug of the kernel */
+}
+
+void panic(const char *file, int line, const char *what, uint64_t a, uint64_t b)
+{
+	kprintf("\nexos panic: %s:%d: %s (0x%lx, 0x%lx)\n", file, line, what, a, b);
+	die((uint64_t)__builtin_frame_address(0));
+}
+
+/* From trap_kernel. */
+_Noreturn void arch_trap_panic(uint64_t cause, uint64_t pc, uint64_t tval, uint64_t fp)
+{
+	kprintf("\nexos panic: exception %lu in the kernel at ", cause);
+	ksym_print(pc);
+	kprintf(", address 0x%lx%s\n", tval, cause == 3 ? "; a breakpoint here is undefined behaviour found by the debug build" : "");
+	die(fp);
+}

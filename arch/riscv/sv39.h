@@ -1,0 +1,80 @@
+/*
+ * sv39.h - page tables: the one walk, and the one place that writes an entry
+ *
+ * Sv39: three levels of 512 entries; level 2 is the root. An entry:
+ *
+ *	 63  62 61 60    54 53                   10 9   8 7 6 5 4 3 2 1 0
+ *	| N | PBMT |  rsvd |   physical page number | RSW |D|A|G|U|X|W|R|V|
+ *
+ * Entries are built from an allow-list: V, R, W, X, U, A, D and the page number of memory. N, PBMT, reserved bits, RSW and G
+ * are never set in the lower half, so nothing that a user passes can become one of them.
+ * Source: RISC-V Privileged ISA 1.12, 4.4. This file compiles for the host too.
+ */
+#ifndef ARCH_RISCV_SV39_H
+#define ARCH_RISCV_SV39_H
+
+#include "exos/cap.h"
+#include "kern/arch.h"
+
+typedef uint64_t pte_t;
+
+#define PTE_V	0x01ul
+#define PTE_R	0x02ul
+#define PTE_W	0x04ul
+#define PTE_X	0x08ul
+#define PTE_U	0x10ul
+#define PTE_G	0x20ul
+#define PTE_A	0x40ul
+#define PTE_D	0x80ul
+#define PTE_PPN_SHIFT	10
+
+#define SV39_ENTRIES	512u
+#define SV39_USER_TOP	(1ul << 38)	/* first address beyond the lower half */
+#define SV39_USER_ROOT	256u		/* root entries of the lower half */
+
+static inline unsigned sv39_index(vaddr_t va, unsigned level) { return (va >> (PAGE_SHIFT + 9 * level)) & 511; }
+static inline vaddr_t sv39_span(unsigned level) { return 1ul << (PAGE_SHIFT + 9 * level); }
+static inline bool pte_valid(pte_t p) { return (p & PTE_V) != 0; }
+static inline bool pte_is_leaf(pte_t p) { return (p & (PTE_V | PTE_R | PTE_X)) > PTE_V; }
+static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V; }
+static inline ppn_t pte_ppn(pte_t p) { return (ppn_t)(p >> PTE_PPN_SHIFT); }
+/* PROT_* of a leaf: R, W, X lie next to each other in both. */
+static inline unsigned pte_prot(pte_t p) { return (p >> 1) & 7; }
+
+/* Is prot a set of bits that a leaf may have: not empty, W only with R, nothing unknown. */
+static inline bool prot_valid(unsigned long prot)
+{
+	return prot < 16 && (prot & 7) != 0 && (prot & 3) != 2;
+}
+
+/*
+ * The entry for va at a level, in the tables below root. NULL when a table on the way is missing or a larger page is in
+ * the way. va lies in the lower half.
+ */
+static inline pte_t *sv39_entry(ppn_t root, vaddr_t va, unsigned level)
+{
+	pte_t *table = page_kva(root);
+
+	for (unsigned l = 2; l > level; l--) {
+		pte_t p = table[sv39_index(va, l)];
+
+		if (!pte_is_table(p))
+			return NULL;
+		table = page_kva(pte_ppn(p));
+	}
+	return &table[sv39_index(va, level)];
+}
+
+/* The leaf that translates va, whatever its size; *level tells which. NULL: none. */
+pte_t *sv39_leaf(ppn_t root, vaddr_t va, unsigned *level);
+
+/* The only writers of entries in user tables. */
+void sv39_set_leaf(pte_t *entry, ppn_t ppn, unsigned long prot);
+/* The same page with other protection; accessed and dirty stay unless prot asks to track them. */
+void sv39_protect(pte_t *entry, unsigned long prot);
+void sv39_set_table(pte_t *entry, ppn_t ppn);
+void sv39_clear(pte_t *entry);
+/* Mark what the kernel itself did through the direct map on behalf of the page's user. */
+void sv39_mark_dirty(pte_t *entry);
+
+#endif

@@ -1,0 +1,329 @@
+/*
+ * boot.c - frame table, bookkeeping, and the first environment
+ *
+ * Memory, from the start of the range that holds the kernel:
+ *
+ *	| firmware | kernel image | frame table | environments, harts, system | device buffers | free frames ... |
+ *
+ * Reserved ranges (device tree, firmware tables) and the boot archive are stepped over wherever they lie.
+ */
+#include "kern/boot.h"
+#include "exos/boot.h"
+#include "kern/console.h"
+#include "kern/ctx.h"
+#include "kern/expose.h"
+#include "kern/flow.h"
+#include "kern/nic.h"
+#include "kern/ring.h"
+#include "kern/slice.h"
+
+#define SPARE_SLOTS	1024u	/* empty slots that the first environment starts with, at least */
+
+struct exposed_system *system_info;
+struct exposed_hart *hart_pages;
+
+static struct {
+	const struct machine *m;
+	struct machine_range range;	/* the memory that we use */
+	paddr_t cursor;			/* next byte that nobody has */
+	struct env *env;		/* the first environment */
+	unsigned slot;			/* its next empty slot */
+} boot;
+
+/* ---- memory before there is a frame table ---- */
+
+static bool overlaps(paddr_t a, uint64_t an, paddr_t b, uint64_t bn)
+{
+	return an != 0 && bn != 0 && a < b + bn && b < a + an;
+}
+
+/* The end of something in the way of [at, at + n), 0: nothing is. */
+static paddr_t obstacle(paddr_t at, uint64_t n)
+{
+	const struct machine *m = boot.m;
+
+	if (overlaps(at, n, m->initrd_start, m->initrd_end - m->initrd_start))
+		return m->initrd_end;
+	for (unsigned i = 0; i < m->nreserved; i++)
+		if (overlaps(at, n, m->reserved[i].base, m->reserved[i].size))
+			return m->reserved[i].base + m->reserved[i].size;
+	return 0;
+}
+
+/* npages of zeroed memory that stay the kernel's for ever. */
+static void *boot_pages(size_t bytes)
+{
+	uint64_t n = (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	paddr_t end;
+
+	while ((end = obstacle(boot.cursor, n)) != 0)
+		boot.cursor = (end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (n > boot.range.base + boot.range.size - boot.cursor)
+		panic(__FILE__, __LINE__, "not enough memory for the kernel's tables", n, boot.cursor);
+	boot.cursor += n;
+	return memset(arch_kva(boot.cursor - n), 0, n);
+}
+
+/* Give [from, to) to the free list, from the top, so that low frames come out first. */
+static void give_range(paddr_t from, paddr_t to, bool archive)
+{
+	for (ppn_t p = to >> PAGE_SHIFT; p-- > from >> PAGE_SHIFT;)
+		if (archive || obstacle((paddr_t)p << PAGE_SHIFT, PAGE_SIZE) == 0)
+			frame_give(p);
+}
+
+static void memory_init(const struct boot_param *b)
+{
+	const struct machine *m = b->machine;
+	paddr_t end;
+	ppn_t first;
+
+	for (unsigned i = 0; i < m->nmemory; i++)
+		if (b->kernel_end > m->memory[i].base && b->kernel_end - m->memory[i].base <= m->memory[i].size)
+			boot.range = m->memory[i];
+	if (boot.range.size == 0)
+		panic(__FILE__, __LINE__, "the kernel does not lie in any memory of the device tree", b->kernel_end, m->nmemory);
+	boot.cursor = (b->kernel_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	first = boot.range.base >> PAGE_SHIFT;
+	end = boot.range.base + boot.range.size;
+	frame_table_init(boot_pages(frame_table_bytes(first, end >> PAGE_SHIFT)), first, end >> PAGE_SHIFT);
+}
+
+static void bookkeeping_init(const struct boot_param *b)
+{
+	const struct machine *m = b->machine;
+	size_t frame_bytes = (size_t)(end_ppn - first_ppn) * sizeof(struct frame);
+
+	static_assert(sizeof(struct exposed_hart) <= PAGE_SIZE && sizeof(struct exposed_system) <= PAGE_SIZE, "one page each");
+	system_info = boot_pages(PAGE_SIZE);
+	hart_pages = boot_pages(HARTS_MAX * PAGE_SIZE);
+	env_public = boot_pages(ENV_MAX * sizeof(struct exposed_env));
+	expose_region(EXPOSE_SYSTEM, system_info, PAGE_SIZE);
+	expose_region(EXPOSE_HARTS, hart_pages, HARTS_MAX * PAGE_SIZE);
+	expose_region(EXPOSE_ENVS, env_public, ENV_MAX * sizeof(struct exposed_env));
+	expose_region(EXPOSE_FRAMES, frames, frame_bytes);
+
+	system_info->version = EXOS_ABI_VERSION;
+	system_info->abi_bytes = sizeof(*system_info);
+	system_info->frame_bytes = sizeof(struct frame);
+	system_info->env_bytes = sizeof(struct exposed_env);
+	system_info->timebase_hz = m->timebase_hz;
+	system_info->boot_time = b->entered;
+	system_info->first_frame = first_ppn;
+	system_info->nframes = end_ppn - first_ppn;
+	system_info->nharts = nharts = 1;
+	system_info->asid_bits = arch_asid_bits;
+	ctx_init();
+	system_info->asid_generation = asid_generation;
+
+	slice_ticks = m->timebase_hz / 1000;
+	grace_ticks = slice_ticks / GRACE_DIVISOR;
+	slice_init(&harts[0], 0, m->hart[0].id, (struct exposed_hart *)((char *)hart_pages));
+	console_init(m->uart.irq);
+}
+
+/* ---- the first environment ---- */
+
+/* A page for the first environment, in its next slot. */
+static struct cap *take(void)
+{
+	struct cap *c = cap_empty_slot(boot.env, boot.slot);
+	int err;
+
+	KASSERT(c != NULL);
+	err = frame_any() != 0 ? page_take(boot.env, c, frame_any(), 0) : -E_NOMEM;
+	if (err != 0)
+		panic(__FILE__, __LINE__, "not enough memory for the first environment", -err, free_frames);
+	boot.slot++;
+	return c;
+}
+
+static void add_captab(void)
+{
+	struct cap *c = take();
+
+	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
+	frame_of(c->object)->parent = boot.env->page;
+	boot.env->captab[boot.env->ncaptab++] = c->object;
+	boot.env->nslots += CAPS_PER_PAGE;
+}
+
+/* A capability that is not a page's: root of a resource. */
+static struct cap *root_cap(unsigned slot, enum cap_type type, uint32_t object, uint64_t binding)
+{
+	struct cap *c = cap_empty_slot(boot.env, slot);
+
+	c->type = type;
+	c->rights = RIGHTS_ALL;
+	c->object = object;
+	c->binding = binding;
+	cap_insert_first(c);
+	return c;
+}
+
+/* Its record and first table page exist before anything could hold a capability for them. */
+static void first_env(void)
+{
+	ppn_t record = frame_any(), table;
+	uint32_t all = free_frames;
+
+	frame_take_boot(record, CAP_ENV);
+	table = frame_any();
+	frame_take_boot(table, CAP_CAPTAB);
+	boot.env = env_make(NULL, record, all);
+	promised_frames -= 2;
+	boot.env->pub->held = 2;
+	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
+	frame_of(table)->parent = record;
+	boot.env->captab[0] = table;
+	boot.env->ncaptab = 1;
+	boot.env->nslots = CAPS_PER_PAGE;
+	boot.slot = SLOT_BOOT;
+	root_cap(SLOT_SELF, CAP_ENV, record, 0);
+	root_cap(boot.slot++, CAP_CAPTAB, table, 0);
+}
+
+static void root_caps(void)
+{
+	struct cap *c;
+	ppn_t page;
+
+	root_cap(SLOT_MACHINE, CAP_MACHINE, 0, 0);
+	root_cap(SLOT_CONSOLE, CAP_CONSOLE, 0, 0);
+	for (unsigned i = 0; i < nharts; i++)
+		root_cap(SLOT_SLICES + i, CAP_SLICE, i, SLICES);
+	if (!system_info->nic_present)
+		return;
+	c = take();
+	page = c->object;
+	cap_remove(c);
+	boot.slot--;
+	frame_of(page)->type = FRAME_KOBJ;
+	frame_of(page)->level = CAP_FLOW;
+	memset(page_kva(page), 0, PAGE_SIZE);
+	c = cap_empty_slot(boot.env, SLOT_FLOW);
+	c->object = page;
+	flow_root(c);
+}
+
+static ppn_t map_image(const struct boot_param *b, struct boot_info *info)
+{
+	const struct image_header *h = b->image;
+	struct cap *ctx = cap_empty_slot(boot.env, SLOT_CTX);
+	unsigned slot = boot.slot;
+	ppn_t root;
+	int err;
+
+	if (b->image_bytes < sizeof(*h) || h->magic != IMAGE_MAGIC || h->end <= h->base || (h->base & (PAGE_SIZE - 1)) != 0)
+		panic(__FILE__, __LINE__, "the kernel holds no image of a first environment", b->image_bytes, h->magic);
+	boot.slot = SLOT_CTX;
+	ctx = take();
+	boot.slot = slot;
+	page_claim(ctx, FRAME_TABLE, 2, CAP_CTX);
+	root = ctx->object;
+	arch_root_init(root);
+
+	info->info_va = (h->end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	info->image_base = h->base;
+	for (vaddr_t va = 0; va <= info->info_va; va += sv39_span(1)) {
+		if (va == 0) {
+			err = table_bind(root, va, 1, take());
+			KASSERT(err == 0);
+		}
+		err = table_bind(root, va, 0, take());
+		KASSERT(err == 0);
+		info->table_va = va + sv39_span(1);
+	}
+
+	info->image_slot = boot.slot;
+	for (vaddr_t va = h->base; va < info->info_va; va += PAGE_SIZE, info->image_pages++) {
+		struct cap *c = take();
+		uint64_t at = va - h->base, file = h->file_end - h->base;
+		uint64_t n = at >= file ? 0 : file - at < PAGE_SIZE ? file - at : PAGE_SIZE;
+
+		memcpy(page_kva(c->object), (const char *)b->image + at, n);
+		err = page_bind(root, va, c, va < h->data ? PROT_R | PROT_X : PROT_R | PROT_W, false);
+		KASSERT(err == 0);
+	}
+	return root;
+}
+
+/* The boot archive moves to whole 2 MiB pages: a few capabilities stand for all of it, and its old frames become free. */
+static void take_archive(struct boot_info *info)
+{
+	const struct machine *m = boot.m;
+	uint64_t bytes = m->initrd_end - m->initrd_start, at = 0;
+	ppn_t n = pages_of_order(1), p = (first_ppn + n - 1) & ~(n - 1);
+
+	info->archive_slot = boot.slot;
+	info->archive_bytes = bytes;
+	for (; at < bytes && end_ppn - p >= n && p < end_ppn; p += n) {
+		struct cap *c = cap_empty_slot(boot.env, boot.slot);
+		uint64_t part = bytes - at < n * PAGE_SIZE ? bytes - at : n * PAGE_SIZE;
+
+		KASSERT(c != NULL);
+		if (page_take(boot.env, c, p, 1) != 0)
+			continue;
+		c->rights = PROT_R;
+		memcpy(page_kva(p), arch_kva(m->initrd_start + at), part);
+		at += part;
+		boot.slot++;
+		info->archive_pages++;
+	}
+	if (at < bytes)
+		panic(__FILE__, __LINE__, "no room for the boot archive", bytes, at);
+	if (bytes != 0)
+		give_range(m->initrd_start & ~(PAGE_SIZE - 1), (m->initrd_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), true);
+}
+
+struct env *kern_boot(const struct boot_param *b)
+{
+	ppn_t nic_pages[NIC_PAGES];
+	struct hart *h = &harts[0];
+	struct boot_info info = { .version = EXOS_ABI_VERSION, .bytes = sizeof(info) };
+	struct cap *c;
+	int err;
+
+	memset(&boot, 0, sizeof(boot));
+	boot.m = b->machine;
+	memory_init(b);
+	bookkeeping_init(b);
+	for (unsigned i = 0; i < NIC_PAGES; i++)
+		nic_pages[i] = kva_page(boot_pages(PAGE_SIZE));
+	net_init(b->machine, nic_pages, NIC_PAGES, b->random);
+	give_range(boot.cursor, boot.range.base + boot.range.size, false);
+
+	first_env();
+	while (boot.env->nslots < SLOT_BOOT + SPARE_SLOTS + (b->image_bytes >> PAGE_SHIFT) * 2)
+		add_captab();
+	root_caps();
+	boot.env->context = map_image(b, &info);
+	boot.env->pub->context = boot.env->context;
+	priv_of(boot.env->context)->users++;
+	c = take();
+	info.info_slot = boot.slot - 1;
+	err = page_bind(boot.env->context, info.info_va, c, PROT_R, false);
+	KASSERT(err == 0);
+	take_archive(&info);
+
+	info.first_slot = SLOT_BOOT;
+	info.nslots = boot.slot - SLOT_BOOT;
+	info.captab_pages = boot.env->ncaptab;
+	info.captab_slots = boot.env->nslots;
+	info.nharts = nharts;
+	info.nic_present = system_info->nic_present;
+	memcpy(info.args, b->machine->bootargs, sizeof(info.args));
+	memcpy(page_kva(c->object), &info, sizeof(info));
+
+	boot.env->x[0] = ((const struct image_header *)b->image)->entry;
+	boot.env->x[10] = info.info_va;
+	env_set_state(boot.env, ENV_READY);
+	for (unsigned at = 0; at < SLICES; at++) {
+		h->slice[at].env = boot.env;
+		h->slice[at].by = cap_slot(boot.env, SLOT_SLICES);
+		h->pub->slice[at] = boot.env->id;
+	}
+	boot.env->pub->nslices = SLICES;
+	h->since = arch_time();
+	return slice_pick(h);
+}

@@ -1,0 +1,219 @@
+/*
+ * ctx.c - addressing contexts: donated tables, ASIDs, fences
+ */
+#include "kern/ctx.h"
+#include "kern/env.h"
+#include "kern/expose.h"
+#include "kern/slice.h"
+#include "kern/syscall.h"
+
+uint64_t asid_generation;
+static uint32_t asid_next;
+
+void ctx_init(void)
+{
+	asid_generation = 1;
+	asid_next = 1;
+}
+
+/* A number for root in this generation. ASID 0 is the kernel's own, and nobody's while there are ASIDs. */
+static void asid_assign(struct frame_priv *p)
+{
+	if (arch_asid_bits == 0) {
+		p->asid = 0;
+		p->asid_gen = asid_generation;
+		return;
+	}
+	if (asid_next >> arch_asid_bits != 0) {
+		/* All given: forget everything once, then start again. Contexts of older generations are cached nowhere now. */
+		asid_generation++;
+		asid_next = 1;
+		system_info->asid_generation = asid_generation;
+		system_info->fences_all++;
+		arch_fence_all();
+	}
+	p->asid = asid_next++;
+	p->asid_gen = asid_generation;
+}
+
+void ctx_activate(struct hart *h, ppn_t root)
+{
+	asid_t asid = 0;
+
+	if (root != 0) {
+		struct frame_priv *p = priv_of(root);
+
+		if (p->asid_gen != asid_generation)
+			asid_assign(p);
+		else if (h->root == root)
+			return;
+		asid = p->asid;
+	}
+	h->root = root;
+	arch_context_set(root, asid);
+	if (arch_asid_bits == 0) {
+		system_info->fences_all++;
+		arch_fence_all();
+	}
+}
+
+/* Can the hardware remember anything of this context? Not when it never ran in this generation. */
+static inline bool cached(const struct frame_priv *p)
+{
+	return p->asid_gen == asid_generation;
+}
+
+void ctx_fence_page(ppn_t root, vaddr_t va)
+{
+	struct frame_priv *p = priv_of(root);
+
+	if (cached(p)) {
+		system_info->fences_page++;
+		arch_fence_page(va, p->asid);
+	}
+}
+
+void ctx_fence(ppn_t root)
+{
+	struct frame_priv *p = priv_of(root);
+
+	if (cached(p)) {
+		system_info->fences_asid++;
+		arch_fence_asid(p->asid);
+	}
+}
+
+int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c)
+{
+	pte_t *e;
+	int err;
+
+	if (va >= SV39_USER_TOP || level > 1)
+		return -E_INVAL;
+	if ((err = page_claimable(c)) != 0)
+		return err;
+	e = sv39_entry(root, va, level + 1);
+	if (e == NULL)
+		return -E_NOTABLE;
+	if (pte_valid(*e))
+		return -E_EXISTS;
+
+	page_claim(c, FRAME_TABLE, level, CAP_TABLE);
+	frame_of(c->object)->parent = kva_page(e);
+	priv_of(c->object)->index = sv39_index(va, level + 1);
+	sv39_set_table(e, c->object);
+	priv_of(kva_page(e))->live++;
+	ctx_fence(root);	/* that there was no table may be remembered for any address below it */
+	return 0;
+}
+
+/* The root above a table, by the parent links; root tables have none. */
+static ppn_t root_of(ppn_t table)
+{
+	while (frame_of(table)->level < 2)
+		table = frame_of(table)->parent;
+	return table;
+}
+
+/* Take an empty table out of its parent. Its capability becomes a PAGE; a read-only binding of the page stays. */
+static void table_unlink(ppn_t table)
+{
+	ppn_t parent = frame_of(table)->parent, root = root_of(table);
+	pte_t *e = (pte_t *)page_kva(parent) + priv_of(table)->index;
+
+	KASSERT(priv_of(table)->live == 0 && pte_is_table(*e) && pte_ppn(*e) == table);
+	sv39_clear(e);
+	priv_of(parent)->live--;
+	ctx_fence(root);	/* a non-leaf went: whatever walk may have cached, before the page is anything else */
+	page_unclaim(priv_of(table)->caps.head);
+}
+
+int table_unbind(ppn_t root, vaddr_t va, unsigned level)
+{
+	pte_t *e;
+
+	if (va >= SV39_USER_TOP || level > 1)
+		return -E_INVAL;
+	e = sv39_entry(root, va, level + 1);
+	if (e == NULL || !pte_is_table(*e))
+		return -E_NOTABLE;
+	if (priv_of(pte_ppn(*e))->live != 0)
+		return -E_BUSY;
+	table_unlink(pte_ppn(*e));
+	return 0;
+}
+
+/* Undo all leaves of a table, and tear one table below it if there is one. 0: empty; 1: call again. */
+static int table_empty(ppn_t table)
+{
+	unsigned level = frame_of(table)->level;
+	unsigned n = level == 2 ? SV39_USER_ROOT : SV39_ENTRIES;
+	pte_t *t = page_kva(table);
+	ppn_t root = root_of(table);
+	vaddr_t base = 0;
+
+	for (ppn_t p = table; frame_of(p)->level < 2; p = frame_of(p)->parent)
+		base += priv_of(p)->index * sv39_span(frame_of(p)->level + 1);
+	for (unsigned i = 0; i < n && priv_of(table)->live > 0; i++) {
+		if (pte_is_table(t[i])) {
+			table_tear(pte_ppn(t[i]));	/* one level down: depth is bounded by the level */
+			return 1;
+		}
+		if (pte_valid(t[i]))
+			page_unbind(root, base + i * sv39_span(level), false);
+	}
+	ctx_fence(root);
+	return 0;
+}
+
+int table_tear(ppn_t table)
+{
+	if (table_empty(table) != 0)
+		return 1;
+	table_unlink(table);
+	return 0;
+}
+
+int ctx_tear(ppn_t root)
+{
+	return table_empty(root);
+}
+
+/* ---- calls ---- */
+
+long sys_table_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long level, unsigned long slot)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
+
+	if (root == 0)
+		return err;
+	if (c == NULL)
+		return -E_NOCAP;
+	return level > 1 ? -E_INVAL : table_bind(root, va, level, c);
+}
+
+long sys_table_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long level)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+
+	if (root == 0)
+		return err;
+	return level > 1 ? -E_INVAL : table_unbind(root, va, level);
+}
+
+long sys_ctx_create(struct env *self, unsigned long slot)
+{
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
+	int err;
+
+	if (c == NULL)
+		return -E_NOCAP;
+	if ((err = page_claimable(c)) != 0)
+		return err;
+	page_claim(c, FRAME_TABLE, 2, CAP_CTX);
+	arch_root_init(c->object);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * ctx.h - addressing contexts: root tables, donated tables, ASIDs
+ *
+ * A context is named by the frame of its root table; what the kernel knows of it beyond the tables stands in that frame's
+ * private record. Its ASID is given when it first runs, and again after the ASIDs ran out: then a new generation begins,
+ * everything is fenced once, and whoever runs takes a fresh number. Without ASIDs in the hardware every switch fences.
+ */
+#ifndef KERN_CTX_H
+#define KERN_CTX_H
+
+#include "kern/page.h"
+
+struct hart;
+struct env;
+
+extern uint64_t asid_generation;
+
+void ctx_init(void);
+/* Make root the context of this hart; 0: the kernel's own, for idling. */
+void ctx_activate(struct hart *h, ppn_t root);
+/* Fence one address or everything of a context, if it can be cached at all. */
+void ctx_fence_page(ppn_t root, vaddr_t va);
+void ctx_fence(ppn_t root);
+
+/* Donate c's page as table. See table_bind in exos/calls.h for the errors. */
+int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c);
+int table_unbind(ppn_t root, vaddr_t va, unsigned level);
+/* Take a table with everything below it out of its context. 0 done, 1 call again. Its capability becomes a PAGE. */
+int table_tear(ppn_t table);
+/* Take everything out of a context. 0 done, 1 call again. */
+int ctx_tear(ppn_t root);
+
+/* The root table of a context in which the caller may map; 0 sets *err. */
+static inline ppn_t ctx_map_root(const struct env *self, unsigned long slot, long *err)
+{
+	struct cap *x = cap_get(self, slot, CAP_CTX);
+
+	if (unlikely(x == NULL || !(x->rights & RIGHT_MAP))) {
+		*err = x == NULL ? -E_NOCAP : -E_RIGHTS;
+		return 0;
+	}
+	return x->object;
+}
+
+#endif

@@ -1,0 +1,612 @@
+/*
+ * env.c - environments: numbers, charges, properties, events, and their end
+ */
+#include "kern/env.h"
+#include "kern/console.h"
+#include "kern/ctx.h"
+#include "kern/object.h"
+#include "kern/slice.h"
+#include "kern/syscall.h"
+#include "kern/upcall.h"
+
+static_assert(sizeof(struct env) <= PAGE_SIZE, "an environment's record fills one page");
+
+#define DROP_BUDGET	64	/* capabilities that one step of a destruction deletes */
+#define SWEEP_BUDGET	4096	/* frames that one step looks at */
+#define GENERATION_MAX	((1u << (32 - ENV_INDEX_BITS)) - 1)
+
+struct env *env_table[ENV_MAX];
+struct exposed_env *env_public;
+struct uarea no_uarea = { .held = 1 };
+
+/* ---- names ---- */
+
+struct env *env_find(uint32_t id)
+{
+	struct env *e = env_table[id & ENV_INDEX_MASK];
+
+	return e != NULL && e->id == id ? e : NULL;
+}
+
+struct env *env_operand(struct env *self, unsigned long slot, unsigned right, int *err)
+{
+	struct cap *c;
+	struct env *e;
+
+	*err = 0;
+	if (slot == 0)
+		return self;
+	c = cap_get(self, slot, CAP_ENV);
+	if (c == NULL || (c->rights & right) != right) {
+		*err = c == NULL ? -E_NOCAP : -E_RIGHTS;
+		return NULL;
+	}
+	e = env_at(c->object);
+	if (e->state == ENV_DYING) {
+		*err = -E_DEAD;
+		return NULL;
+	}
+	return e;
+}
+
+/*
+ * A number whose generation was never used. Index 0 stays empty, so that 0 is nobody; an index whose generations are used
+ * up is retired for good, so that a stale number never names somebody new.
+ */
+static uint32_t env_new_id(void)
+{
+	static uint32_t next = 1;
+
+	for (uint32_t n = 0; n < ENV_MAX; n++) {
+		uint32_t i = (next + n) & ENV_INDEX_MASK;
+		uint32_t generation = env_public[i].id >> ENV_INDEX_BITS;
+
+		if (i == 0 || env_table[i] != NULL || generation == GENERATION_MAX)
+			continue;
+		next = i + 1;
+		return (generation + 1) << ENV_INDEX_BITS | i;
+	}
+	return 0;
+}
+
+/* ---- charges ---- */
+
+static uint32_t outstanding(const struct env *e)
+{
+	uint32_t own = env_own_guarantee(e);
+
+	return own > e->pub->held ? own - e->pub->held : 0;
+}
+
+bool env_charge(struct env *e, uint32_t n)
+{
+	uint32_t before = outstanding(e), after = before > n ? before - n : 0;
+
+	/* What is free must still cover what is promised to everyone: so a guarantee is always there when it is asked for. */
+	if (free_frames < n || free_frames - n < promised_frames - (before - after))
+		return false;
+	promised_frames -= before - after;
+	e->pub->held += n;
+	return true;
+}
+
+void env_uncharge(uint32_t id, uint32_t n)
+{
+	struct env *e = env_find(id);
+	uint32_t before;
+
+	if (e == NULL)
+		return;
+	before = outstanding(e);
+	KASSERT(e->pub->held >= n);
+	e->pub->held -= n;
+	promised_frames += outstanding(e) - before;
+}
+
+bool env_can_promise(const struct env *from, uint32_t n)
+{
+	uint32_t own = env_own_guarantee(from), before = outstanding(from), after;
+
+	if (own < n)
+		return false;
+	after = own - n > from->pub->held ? own - n - from->pub->held : 0;
+	return (uint64_t)free_frames >= (uint64_t)promised_frames - before + after + n;
+}
+
+void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
+{
+	promised_frames -= outstanding(from) + outstanding(to);
+	if (to->parent == from) {
+		from->pub->promised_on += n;
+		to->pub->guarantee += n;
+	} else {
+		from->pub->guarantee -= n;
+		to->pub->promised_on -= n;
+	}
+	promised_frames += outstanding(from) + outstanding(to);
+}
+
+/* ---- life ---- */
+
+void env_set_state(struct env *e, enum env_state state)
+{
+	e->state = state;
+	e->pub->state = state;
+}
+
+struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
+{
+	uint32_t id = env_new_id();
+	struct env *e = env_at(page);
+
+	if (id == 0)
+		return NULL;
+	e->id = id;
+	e->page = page;
+	e->pub = &env_public[id & ENV_INDEX_MASK];
+	memset(e->pub, 0, sizeof(*e->pub));
+	e->pub->id = id;
+	e->uarea = &no_uarea;
+	e->reason = STOP_NEW;
+	e->pub->reason = STOP_NEW;
+	e->nslots = 0;
+	e->drop_cursor = ~0u;
+	e->sweep_cursor = 0;
+	env_set_state(e, ENV_STOPPED);
+	env_table[id & ENV_INDEX_MASK] = e;
+	if (parent == NULL) {
+		e->pub->guarantee = guarantee;
+		promised_frames += guarantee;
+		return e;
+	}
+	e->parent = parent;
+	e->pub->parent = parent->id;
+	e->sibling = parent->child;
+	e->sibling_link = &parent->child;
+	if (e->sibling != NULL)
+		e->sibling->sibling_link = &e->sibling;
+	parent->child = e;
+	env_move_guarantee(parent, e, guarantee);
+	return e;
+}
+
+void env_stop(struct env *e, enum env_reason reason)
+{
+	if (e->hart != NULL && e->hart->current == e)
+		hart_leave(e->hart);
+	e->reason = reason;
+	e->pub->reason = reason;
+	e->slice_upcall = false;
+	e->resume = RESUME_FRAME;
+	env_set_state(e, ENV_STOPPED);
+	if (e->parent != NULL) {
+		event_raise(e->parent, EV_CHILD);
+		return;
+	}
+	kprintf("exos: the first environment stopped: reason %d, status %d, pc 0x%lx, cause %lu, address 0x%lx; nobody is left to"
+		" restart it\n", reason, e->pub->status, e->x[0], e->cause, e->tval);
+	arch_poweroff(1);
+}
+
+static void set_context(struct env *e, ppn_t root)
+{
+	if (e->context != 0)
+		priv_of(e->context)->users--;
+	if (root != 0)
+		priv_of(root)->users++;
+	e->context = root;
+	e->pub->context = root;
+}
+
+void env_leave_context(struct env *e)
+{
+	set_context(e, 0);
+}
+
+/* Nobody reads or writes the u-area of e from now on. */
+static void drop_uarea(struct env *e)
+{
+	if (e->uarea == &no_uarea)
+		return;
+	e->uarea = &no_uarea;
+	e->uarea_va = 0;
+	frame_unpin(e->uarea_page);
+	e->uarea_page = 0;
+}
+
+static void destroy_begin(struct env *e)
+{
+	if (e->hart != NULL && e->hart->current == e)
+		hart_leave(e->hart);
+	env_set_state(e, ENV_DYING);
+	slice_forget_env(e);
+	console_forget(e);
+	drop_uarea(e);
+	e->drop_cursor = e->nslots;
+}
+
+/* Delete capabilities from the last slot downwards. 0: all gone, but those of table pages. */
+static int destroy_caps(struct env *e)
+{
+	for (unsigned budget = DROP_BUDGET; e->drop_cursor > 1; e->drop_cursor--) {
+		struct cap *c = cap_slot(e, e->drop_cursor - 1);
+
+		if (c->type == CAP_NONE || c->type == CAP_CAPTAB)
+			continue;
+		if (budget-- == 0 || cap_drop(c, true) == 1)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Give the pages of the capability table back. A page that e donated itself is named in an earlier page of the same table,
+ * so the order from the last to the first never pulls away the record that is needed next.
+ */
+static void destroy_captab(struct env *e)
+{
+	while (e->ncaptab > 0) {
+		ppn_t ppn = e->captab[--e->ncaptab];
+		struct cap *c = priv_of(ppn)->caps.head;
+		bool own = frame_of(kva_page(c))->parent == e->page;
+
+		page_unclaim(c);
+		if (own) {
+			cap_remove(c);
+			frame_release(ppn);
+		}
+	}
+	e->nslots = 0;
+}
+
+/* The parent pays for one page instead of e; with it goes a page of guarantee, if e has one, so that nothing is promised twice. */
+static void recharge_parent(struct env *e)
+{
+	if (env_own_guarantee(e) > 0)
+		env_move_guarantee(e, e->parent, 1);
+	promised_frames -= outstanding(e) + outstanding(e->parent);
+	e->pub->held--;
+	e->parent->pub->held++;
+	promised_frames += outstanding(e) + outstanding(e->parent);
+}
+
+/*
+ * Frames that e pays for though others hold them now. Data dies with the one who paid for it; a table or object that somebody
+ * else made of such a page lives on, charged to the parent, with a page of guarantee if e has one to give.
+ */
+static int destroy_sweep(struct env *e)
+{
+	for (unsigned n = 0; e->pub->held > 0 && n < SWEEP_BUDGET && e->sweep_cursor < end_ppn - first_ppn; n++, e->sweep_cursor++) {
+		ppn_t ppn = first_ppn + e->sweep_cursor;
+		struct frame *f = frame_of(ppn);
+
+		if (f->owner != e->id || f->tail)
+			continue;
+		if (f->type != FRAME_DATA) {
+			recharge_parent(e);
+			f->owner = e->parent->id;
+		} else if (f->ncaps == 0) {
+			f->owner = 0;		/* requests in flight: frame_unpin() frees it */
+			env_uncharge(e->id, pages_of_order(f->order));
+		} else {
+			while (f->ncaps > 0) {
+				struct cap *c = priv_of(ppn)->caps.head;
+
+				cap_unbind(c);
+				cap_remove(c);
+			}
+			frame_release(ppn);
+			n += CAP_LIST_MAX / 8;
+			if (f->type == FRAME_DATA && f->pins > 0)
+				e->sweep_cursor--;	/* look again: it is nobody's now */
+		}
+	}
+	return e->pub->held > 0;
+}
+
+int env_destroy_step(struct env *e)
+{
+	/* Children first, from the youngest generation: nothing of theirs may outlive what it was made of. */
+	if (e->state != ENV_DYING)
+		destroy_begin(e);
+	if (e->child != NULL) {
+		struct env *c = e->child;
+
+		while (c->child != NULL)
+			c = c->child;
+		if (env_destroy_step(c) == 0)
+			page_unclaim(priv_of(c->page)->caps.head);
+		return 1;
+	}
+	if (destroy_caps(e) != 0)
+		return 1;
+	destroy_captab(e);
+	if (destroy_sweep(e) != 0)
+		return 1;
+
+	set_context(e, 0);
+	if (e->parent != NULL) {
+		env_move_guarantee(e, e->parent, e->pub->guarantee);
+		*e->sibling_link = e->sibling;
+		if (e->sibling != NULL)
+			e->sibling->sibling_link = e->sibling_link;
+	}
+	env_set_state(e, ENV_FREE);
+	env_table[e->id & ENV_INDEX_MASK] = NULL;
+	return 0;
+}
+
+/* ---- events ---- */
+
+void event_raise(struct env *e, uint64_t bits)
+{
+	struct hart *h = e->hart;
+
+	if (e->uarea == &no_uarea)
+		return;
+	e->uarea->events |= bits;
+	if (e->state == ENV_WAITING && (e->uarea->events & e->wait_mask) != 0) {
+		e->x[10] = e->uarea->events & e->wait_mask;
+		env_set_state(e, ENV_READY);
+	}
+	if (e->state != ENV_READY || (bits & e->event_up) == 0 || e->resume != RESUME_FRAME)
+		return;
+	if (h != NULL && h->current == e && !h->frame_saved) {
+		/* In the middle of a short call of its own: the registers are not at hand. Come back by an interrupt at once. */
+		h->deferred = true;
+		arch_timer_set(0);
+		return;
+	}
+	upcall_async(e, UP_EVENT);
+}
+
+long sys_notify(struct env *self, unsigned long env, unsigned long bits)
+{
+	int err;
+	struct env *e = env_operand(self, env, RIGHT_NOTIFY, &err);
+
+	if (e == NULL)
+		return err;
+	if (e->state == ENV_STOPPED)
+		return -E_DEAD;
+	if (bits == 0 || (bits & ~EV_USER_MASK) != 0 || e->uarea == &no_uarea)
+		return -E_INVAL;
+	self->x[10] = 0;	/* the result: an upcall to itself stores it away before the call returns */
+	event_raise(e, bits);
+	return 0;
+}
+
+long sys_wait(struct env *self, unsigned long mask, unsigned long deadline)
+{
+	struct hart *h = self->hart;
+
+	if (self->uarea == &no_uarea || (mask == 0 && deadline == 0))
+		return -E_INVAL;
+	if ((self->uarea->events & mask) != 0)
+		return self->uarea->events & mask;
+	if (deadline != 0 && deadline <= arch_time())
+		return 0;
+	self->slice_upcall = false;
+	self->wait_mask = mask;
+	self->deadline = deadline != 0 ? deadline : ~0ul;
+	self->x[10] = 0;
+	env_set_state(self, ENV_WAITING);
+	hart_leave(h);
+	slice_pick(h);
+	return self->x[10];
+}
+
+long sys_exit(struct env *self, unsigned long status)
+{
+	struct hart *h = self->hart;
+
+	self->pub->status = (int32_t)status;
+	env_stop(self, STOP_EXIT);
+	slice_pick(h);
+	return 0;
+}
+
+/* ---- calls of the parent ---- */
+
+long sys_env_create(struct env *self, unsigned long slot, unsigned long guarantee)
+{
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
+	struct env *e;
+	ppn_t page;
+	int err;
+
+	if (c == NULL)
+		return -E_NOCAP;
+	if ((err = page_claimable(c)) != 0)
+		return err;
+	if (guarantee > UINT32_MAX || !env_can_promise(self, guarantee))
+		return -E_QUOTA;
+	if (env_new_id() == 0)
+		return -E_LIMIT;
+	page = c->object;
+	page_claim(c, FRAME_KOBJ, CAP_ENV, CAP_ENV);
+	e = env_make(self, page, guarantee);
+	KASSERT(e != NULL);
+	return e->id;
+}
+
+long sys_env_captab(struct env *self, unsigned long env, unsigned long slot)
+{
+	int err;
+	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
+
+	if (e == NULL)
+		return err;
+	/* Only the parent: the giver's death must not pull the table away under somebody who lives on. */
+	if (e != self && e->parent != self)
+		return -E_RIGHTS;
+	if (c == NULL)
+		return -E_NOCAP;
+	if (e->ncaptab == CAPTAB_PAGES)
+		return -E_LIMIT;
+	if ((err = page_claimable(c)) != 0)
+		return err;
+	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
+	frame_of(c->object)->parent = e->page;
+	e->captab[e->ncaptab++] = c->object;
+	e->nslots += CAPS_PER_PAGE;
+	return e->nslots;
+}
+
+static bool user_address(unsigned long a)
+{
+	return a < SV39_USER_TOP;
+}
+
+static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsigned long va)
+{
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
+	struct uarea *u;
+
+	if (c == NULL)
+		return -E_NOCAP;
+	if ((c->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W))
+		return -E_RIGHTS;
+	if (cap_order(c) != 0 || !user_address(va) || (va & (PAGE_SIZE - 1)) != 0 || va == 0)
+		return -E_INVAL;
+	frame_pin(c->object);
+	drop_uarea(e);
+	u = page_kva(c->object);
+	u->version = EXOS_ABI_VERSION;
+	u->size = sizeof(*u);
+	u->held = u->pending = u->events = 0;
+	u->env = e->id;
+	e->uarea_page = c->object;
+	e->uarea_va = va;
+	e->uarea = u;
+	return 0;
+}
+
+static long set_guarantee(struct env *self, struct env *e, unsigned long pages)
+{
+	uint32_t now = e->pub->guarantee;
+
+	if (e->parent != self)
+		return -E_RIGHTS;
+	if (pages > UINT32_MAX)
+		return -E_QUOTA;
+	if (pages >= now) {
+		if (!env_can_promise(self, pages - now))
+			return -E_QUOTA;
+		env_move_guarantee(self, e, pages - now);
+		return 0;
+	}
+	if (pages < e->pub->promised_on || !env_can_promise(e, now - pages))
+		return -E_QUOTA;
+	env_move_guarantee(e, self, now - pages);
+	return 0;
+}
+
+static long set_run(struct env *self, struct env *e, unsigned long run)
+{
+	if (e == self || run > 1)
+		return -E_INVAL;
+	if (run == 0) {
+		if (e->state != ENV_STOPPED)
+			env_stop(e, STOP_PARENT);
+		return 0;
+	}
+	if (e->state != ENV_STOPPED)
+		return -E_BUSY;
+	if (e->context == 0)
+		return -E_INVAL;
+	env_set_state(e, ENV_READY);
+	return 0;
+}
+
+long sys_env_set(struct env *self, unsigned long env, unsigned long property, unsigned long a, unsigned long b)
+{
+	int err;
+	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
+	struct cap *x;
+
+	if (e == NULL)
+		return err;
+	switch (property) {
+	case ENV_CONTEXT:
+		if ((x = cap_get(self, a, CAP_CTX)) == NULL)
+			return -E_NOCAP;
+		if (!(x->rights & RIGHT_RUN))
+			return -E_RIGHTS;
+		if (e != self && e->state != ENV_STOPPED)
+			return -E_BUSY;
+		set_context(e, x->object);
+		if (e == self)
+			ctx_activate(self->hart, x->object);
+		return 0;
+	case ENV_UAREA:
+		if (e != self && e->state != ENV_STOPPED)
+			return -E_BUSY;
+		return set_uarea(self, e, a, b);
+	case ENV_HANDLER:
+		if (a >= UP_KINDS || !user_address(b) || (b & 1) != 0)
+			return -E_INVAL;
+		e->handler[a] = b;
+		return 0;
+	case ENV_RESUME:
+		if (!user_address(a) || !user_address(b) || b < a || b - a > PAGE_SIZE)
+			return -E_INVAL;
+		e->resume_start = a;
+		e->resume_len = b - a;
+		return 0;
+	case ENV_WINDOW:
+		if (a > UINT32_MAX || b > UINT32_MAX)
+			return -E_INVAL;
+		e->window_first = a;
+		e->window_count = b;
+		return 0;
+	case ENV_FP:
+		if (a > 1)
+			return -E_INVAL;
+		if (e != self && e->state != ENV_STOPPED)
+			return -E_BUSY;
+		e->fp_on = a;
+		e->fp_saved = false;
+		if (e == self)
+			arch_fp_reset(self->hart, self);
+		return 0;
+	case ENV_GUARANTEE:
+		return set_guarantee(self, e, a);
+	case ENV_EVENT_UP:
+		e->event_up = a;
+		return 0;
+	case ENV_RUN:
+		return set_run(self, e, a);
+	default:
+		return -E_INVAL;
+	}
+}
+
+long sys_env_regs(struct env *self, unsigned long env, unsigned long write, unsigned long regs)
+{
+	int err;
+	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
+	struct env_regs r;
+
+	if (e == NULL)
+		return err;
+	if (write > 1 || e == self)
+		return -E_INVAL;
+	if (e->state != ENV_STOPPED)
+		return -E_BUSY;
+	if (write == 0) {
+		r.pc = e->x[0];
+		memcpy(r.x, &e->x[1], sizeof(r.x));
+		r.cause = e->cause;
+		r.tval = e->tval;
+		return user_write(self, regs, &r, sizeof(r));
+	}
+	if ((err = user_read(self, &r, regs, sizeof(r))) != 0)
+		return err;
+	if (!user_address(r.pc) || (r.pc & 1) != 0)
+		return -E_INVAL;
+	e->x[0] = r.pc;
+	memcpy(&e->x[1], r.x, sizeof(r.x));
+	return 0;
+}

@@ -1,0 +1,149 @@
+/*
+ * lib.c - printing for boot and panic, and memory functions where there is no C library
+ */
+#include <stdarg.h>
+
+#include "kern/arch.h"
+
+static void put_number(uint64_t v, unsigned base, unsigned width, char pad)
+{
+	char digits[24];
+	unsigned n = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v != 0);
+	while (width > n && width-- > 0)
+		arch_console_putc(pad);
+	while (n > 0)
+		arch_console_putc(digits[--n]);
+}
+
+void kprintf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	for (; *fmt != '\0'; fmt++) {
+		bool is_long = false;
+		unsigned width = 0;
+		char pad = ' ';
+
+		if (*fmt != '%') {
+			arch_console_putc(*fmt);
+			continue;
+		}
+		fmt++;
+		if (*fmt == '0') {
+			pad = '0';
+			fmt++;
+		}
+		while (*fmt >= '0' && *fmt <= '9')
+			width = width * 10 + (*fmt++ - '0');
+		if (*fmt == 'l') {
+			is_long = true;
+			fmt++;
+		}
+		switch (*fmt) {
+		case 's':
+			for (const char *s = va_arg(ap, const char *); *s != '\0'; s++)
+				arch_console_putc(*s);
+			break;
+		case 'c':
+			arch_console_putc((char)va_arg(ap, int));
+			break;
+		case 'd': {
+			int64_t v = is_long ? va_arg(ap, long) : va_arg(ap, int);
+
+			if (v < 0)
+				arch_console_putc('-');
+			put_number(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, width, pad);
+			break;
+		}
+		case 'u':
+			put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), 10, width, pad);
+			break;
+		case 'x':
+			put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), 16, width, pad);
+			break;
+		case 'p':
+			put_number((uintptr_t)va_arg(ap, void *), 16, 16, '0');
+			break;
+		case '\0':
+			va_end(ap);
+			return;
+		default:
+			arch_console_putc(*fmt);
+		}
+	}
+	va_end(ap);
+}
+
+#ifndef EXOS_HOST
+/* Words where both sides are aligned, bytes elsewhere. -fno-builtin keeps the compiler from calling memcpy to do memcpy. */
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	char *t = to;
+	const char *f = from;
+
+	if ((((uintptr_t)t | (uintptr_t)f) & 7) == 0) {
+		for (; n >= 64; n -= 64, t += 64, f += 64) {
+			uint64_t *tw = (uint64_t *)t;
+			const uint64_t *fw = (const uint64_t *)f;
+			uint64_t a = fw[0], b = fw[1], c = fw[2], d = fw[3], e = fw[4], g = fw[5], h = fw[6], i = fw[7];
+
+			tw[0] = a, tw[1] = b, tw[2] = c, tw[3] = d, tw[4] = e, tw[5] = g, tw[6] = h, tw[7] = i;
+		}
+		for (; n >= 8; n -= 8, t += 8, f += 8)
+			*(uint64_t *)t = *(const uint64_t *)f;
+	}
+	while (n-- > 0)
+		*t++ = *f++;
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	char *t = to;
+	const char *f = from;
+
+	if (t <= f || t >= f + n)
+		return memcpy(to, from, n);
+	while (n-- > 0)
+		t[n] = f[n];
+	return to;
+}
+
+void *memset(void *to, int value, size_t n)
+{
+	char *t = to;
+	uint64_t word = 0x0101010101010101ul * (uint8_t)value;
+
+	if (((uintptr_t)t & 7) == 0)
+		for (; n >= 8; n -= 8, t += 8)
+			*(uint64_t *)t = word;
+	while (n-- > 0)
+		*t++ = (char)value;
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (; n > 0; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] != '\0')
+		n++;
+	return n;
+}
+#endif

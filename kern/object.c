@@ -1,0 +1,70 @@
+/*
+ * object.c - the end of kernel objects
+ */
+#include "kern/object.h"
+#include "kern/ctx.h"
+#include "kern/env.h"
+#include "kern/flow.h"
+#include "kern/ring.h"
+#include "kern/slice.h"
+
+/* Environments in the context lose it: they are stopped, for their parents to see. */
+static void ctx_evict(ppn_t root)
+{
+	for (unsigned i = 0; i < ENV_MAX && priv_of(root)->users > 0; i++) {
+		struct env *e = env_table[i];
+
+		if (e == NULL || e->context != root)
+			continue;
+		if (e->state != ENV_STOPPED && e->state != ENV_DYING)
+			env_stop(e, STOP_NO_CONTEXT);
+		env_leave_context(e);
+	}
+}
+
+static int ctx_end(ppn_t root, bool force)
+{
+	if (priv_of(root)->users > 0) {
+		if (!force)
+			return -E_BUSY;
+		ctx_evict(root);
+	}
+	if (ctx_tear(root) != 0)
+		return 1;
+	for (unsigned i = 0; i < nharts; i++)
+		if (harts[i].root == root)
+			ctx_activate(&harts[i], 0);	/* an idle hart may still stand on it */
+	return 0;
+}
+
+int object_end_step(struct cap *c, bool force)
+{
+	int more = 0;
+
+	switch (c->type) {
+	case CAP_CTX:
+		more = ctx_end(c->object, force);
+		break;
+	case CAP_ENV:
+		/* Not oneself: who would be left to return to? exit() is for that. */
+		if (arch_hart()->current == env_at(c->object))
+			return -E_BUSY;
+		more = env_destroy_step(env_at(c->object));
+		break;
+	case CAP_RING:
+		more = ring_end(c->object);
+		break;
+	case CAP_FILTER:
+		filter_end(c->object);
+		break;
+	case CAP_FLOW:
+		flow_end(c);		/* changes lists by itself */
+		return 0;
+	default:
+		KASSERT(false);
+	}
+	if (more != 0)
+		return more;
+	page_unclaim(c);
+	return 0;
+}

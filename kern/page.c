@@ -1,0 +1,553 @@
+/*
+ * page.c - frames, page bindings, and copies from and to user memory
+ *
+ * Road of a translation: sys_page_bind() here judges the slots, page_bind() judges the rest and writes through the one
+ * writer in arch/riscv/sv39.c, ctx_fence_page() in ctx.c makes it true on every hart.
+ */
+#include "kern/page.h"
+#include "kern/ctx.h"
+#include "kern/env.h"
+#include "kern/syscall.h"
+
+#define RIGHTS_PAGE	(PROT_R | PROT_W | PROT_X)
+#define LAST_OWNER_BOOT	(~0u)	/* whatever firmware and boot left there */
+
+struct frame *frames;
+struct frame_priv *frames_priv;
+ppn_t first_ppn, end_ppn;
+uint32_t free_frames, promised_frames;
+
+static ppn_t free_head;
+
+/* ---- frames ---- */
+
+size_t frame_table_bytes(ppn_t first, ppn_t end)
+{
+	size_t n = end - first;
+	size_t public_bytes = (n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+
+	/* The public half ends on a page boundary: what is exposed behind it would be kernel addresses. */
+	return public_bytes + n * sizeof(struct frame_priv);
+}
+
+void frame_table_init(void *table, ppn_t first, ppn_t end)
+{
+	size_t n = end - first;
+
+	first_ppn = first;
+	end_ppn = end;
+	frames = table;
+	frames_priv = (void *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)));
+	free_head = 0;
+	free_frames = promised_frames = 0;
+	for (ppn_t p = first; p < end; p++)
+		frame_of(p)->type = FRAME_KERNEL;
+}
+
+static void free_push(ppn_t ppn)
+{
+	struct frame_priv *p = priv_of(ppn);
+
+	frame_of(ppn)->type = FRAME_FREE;
+	p->next = free_head;
+	p->prev = 0;
+	if (free_head != 0)
+		priv_of(free_head)->prev = ppn;
+	free_head = ppn;
+	free_frames++;
+}
+
+static void free_remove(ppn_t ppn)
+{
+	struct frame_priv *p = priv_of(ppn);
+
+	if (p->prev != 0)
+		priv_of(p->prev)->next = p->next;
+	else
+		free_head = p->next;
+	if (p->next != 0)
+		priv_of(p->next)->prev = p->prev;
+	p->next = p->prev = 0;
+	free_frames--;
+}
+
+void frame_give(ppn_t ppn)
+{
+	frame_of(ppn)->last_owner = LAST_OWNER_BOOT;
+	free_push(ppn);
+}
+
+ppn_t frame_any(void)
+{
+	return free_head;
+}
+
+static void zero_page(ppn_t ppn)
+{
+	uint64_t *w = page_kva(ppn);
+
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i += 8) {
+		w[i] = 0;
+		w[i + 1] = 0;
+		w[i + 2] = 0;
+		w[i + 3] = 0;
+		w[i + 4] = 0;
+		w[i + 5] = 0;
+		w[i + 6] = 0;
+		w[i + 7] = 0;
+	}
+}
+
+void frame_take_boot(ppn_t ppn, enum cap_type as)
+{
+	free_remove(ppn);
+	zero_page(ppn);
+	frame_of(ppn)->last_owner = 0;
+	frame_of(ppn)->type = FRAME_KOBJ;
+	frame_of(ppn)->level = as;
+}
+
+int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
+{
+	ppn_t n = pages_of_order(order);
+
+	for (ppn_t i = 0; i < n; i++)
+		if (frame_of(ppn + i)->type != FRAME_FREE)
+			return -E_NOMEM;
+	if (!env_charge(payer, n))
+		return -E_QUOTA;
+
+	for (ppn_t i = 0; i < n; i++) {
+		struct frame *f = frame_of(ppn + i);
+
+		free_remove(ppn + i);
+		/* A frame changes hands: nobody reads what the last owner left. Its own data it may find again. */
+		if (f->last_owner != 0 && f->last_owner != payer->id)
+			zero_page(ppn + i);
+		f->last_owner = 0;
+		f->type = FRAME_DATA;
+		f->owner = payer->id;
+		f->word = 0;
+		f->order = i == 0 ? order : 0;
+		f->tail = i != 0;
+		f->parent = i != 0 ? ppn : 0;
+	}
+	c->type = CAP_PAGE;
+	c->rights = RIGHTS_PAGE;
+	c->aux = order;
+	c->object = ppn;
+	cap_insert_first(c);
+	return 0;
+}
+
+static void frame_free(ppn_t ppn)
+{
+	struct frame *first = frame_of(ppn);
+	ppn_t n = pages_of_order(first->order);
+	uint32_t owner = first->owner;
+
+	for (ppn_t i = 0; i < n; i++) {
+		struct frame *f = frame_of(ppn + i);
+
+		f->last_owner = owner != 0 ? owner : LAST_OWNER_BOOT;
+		f->owner = 0;
+		f->order = f->tail = f->level = 0;
+		f->parent = 0;
+		f->word = 0;
+		free_push(ppn + i);
+	}
+	env_uncharge(owner, n);
+}
+
+void frame_release(ppn_t ppn)
+{
+	KASSERT(frame_of(ppn)->type == FRAME_DATA && frame_of(ppn)->ncaps == 0);
+	/* With requests in flight the frame stays nobody's and charged, until frame_unpin() comes here for the last of them. */
+	if (frame_of(ppn)->pins == 0)
+		frame_free(ppn);
+}
+
+void frame_pin(ppn_t ppn)
+{
+	frame_of(ppn)->pins++;
+}
+
+void frame_unpin(ppn_t ppn)
+{
+	struct frame *f = frame_of(ppn);
+
+	KASSERT(f->pins > 0);
+	if (--f->pins == 0 && f->ncaps == 0 && f->type == FRAME_DATA)
+		frame_free(ppn);
+}
+
+int page_claimable(const struct cap *c)
+{
+	const struct frame *f = frame_of(c->object);
+
+	if ((c->rights & RIGHTS_PAGE) != RIGHTS_PAGE)
+		return -E_RIGHTS;
+	if (f->type != FRAME_DATA || f->order != 0 || f->ncaps != 1 || f->pins != 0 || c->binding != 0)
+		return -E_TYPE;
+	return 0;
+}
+
+void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_type as)
+{
+	struct frame *f = frame_of(c->object);
+
+	/* Type first: from here on no binding can be made. None exists, and the last one was fenced when it went. */
+	f->type = type;
+	f->level = level;
+	c->type = as;
+	c->rights = as == CAP_TABLE ? PROT_R : RIGHTS_ALL;
+	zero_page(c->object);
+}
+
+void page_unclaim(struct cap *c)
+{
+	struct frame *f = frame_of(c->object);
+	struct frame_priv *p = priv_of(c->object);
+
+	zero_page(c->object);
+	f->type = FRAME_DATA;
+	f->level = 0;
+	f->parent = 0;
+	p->live = p->index = p->users = 0;
+	p->asid = 0;
+	p->asid_gen = 0;
+	c->type = CAP_PAGE;
+	c->rights = RIGHTS_PAGE;
+}
+
+/* ---- bindings ---- */
+
+struct cap *page_cap_bound(ppn_t ppn, ppn_t root, vaddr_t va)
+{
+	uint64_t b = binding_of(root, va);
+	struct cap *c = priv_of(ppn)->caps.head;
+
+	while (c != NULL && c->binding != b)
+		c = c->next;
+	return c;
+}
+
+/* Clear a valid leaf and the binding behind it. */
+static void leaf_remove(pte_t *e, ppn_t root, vaddr_t va)
+{
+	struct cap *c = page_cap_bound(pte_ppn(*e), root, va);
+
+	KASSERT(c != NULL || frame_of(pte_ppn(*e))->type == FRAME_EXPOSED);
+	if (c != NULL)
+		c->binding = 0;
+	sv39_clear(e);
+	priv_of(kva_page(e))->live--;
+}
+
+static inline bool va_ok(vaddr_t va, unsigned level)
+{
+	return va < SV39_USER_TOP && (va & (sv39_span(level) - 1)) == 0;
+}
+
+int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fence)
+{
+	unsigned level = cap_order(c);
+	uint64_t b = binding_of(root, va);
+	pte_t *e;
+
+	if (!va_ok(va, level))
+		return -E_INVAL;
+	if ((prot & 7) & ~(unsigned long)c->rights)
+		return c->type == CAP_TABLE ? -E_TYPE : -E_RIGHTS;
+	e = sv39_entry(root, va, level);
+	if (e == NULL)
+		return -E_NOTABLE;
+	if (pte_is_table(*e))
+		return -E_BUSY;
+
+	if (pte_valid(*e))
+		leaf_remove(e, root, va);
+	if (c->binding != 0 && c->binding != b)
+		page_unbind_cap(c);
+	c->binding = b;
+	sv39_set_leaf(e, c->object, prot);
+	priv_of(kva_page(e))->live++;
+	/* Also where nothing stood before: the hart may remember that (4.2.1), and the user could not make it forget. */
+	if (fence)
+		ctx_fence_page(root, va);
+	return 0;
+}
+
+vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence)
+{
+	unsigned level;
+	pte_t *e = sv39_leaf(root, va, &level);
+
+	if (e == NULL)
+		return 0;
+	va &= ~(sv39_span(level) - 1);
+	leaf_remove(e, root, va);
+	if (fence)
+		ctx_fence_page(root, va);
+	return sv39_span(level);
+}
+
+int page_protect(ppn_t root, vaddr_t va, unsigned long prot, bool fence)
+{
+	unsigned level;
+	pte_t *e = sv39_leaf(root, va, &level);
+	struct cap *c;
+
+	if (e == NULL)
+		return -E_NOTBOUND;
+	c = page_cap_bound(pte_ppn(*e), root, va & ~(sv39_span(level) - 1));
+	if (c == NULL || ((prot & 7) & ~(unsigned long)c->rights))
+		return -E_RIGHTS;
+	sv39_protect(e, prot);
+	if (fence)
+		ctx_fence_page(root, va);
+	return 0;
+}
+
+void page_unbind_cap(struct cap *c)
+{
+	ppn_t root = binding_root(c->binding);
+	vaddr_t va = binding_va(c->binding);
+	pte_t *e;
+
+	if (c->binding == 0)
+		return;
+	e = sv39_entry(root, va, cap_order(c));
+	KASSERT(e != NULL && pte_is_leaf(*e) && pte_ppn(*e) == c->object);
+	c->binding = 0;
+	sv39_clear(e);
+	priv_of(kva_page(e))->live--;
+	ctx_fence_page(root, va);
+}
+
+/* ---- calls ---- */
+
+static inline bool npages_ok(unsigned long va, unsigned long npages)
+{
+	return npages >= 1 && npages <= PAGES_MAX && va < SV39_USER_TOP && npages <= (SV39_USER_TOP - va) >> PAGE_SHIFT &&
+	       (va & (PAGE_SIZE - 1)) == 0;
+}
+
+long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
+{
+	int err;
+	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
+	struct cap *c;
+
+	if (e == NULL)
+		return err;
+	if ((c = cap_empty_slot(e, slot)) == NULL)
+		return -E_SLOT;
+	if (order > PAGE_ORDER_MAX || (order != 0 && frame == FRAME_ANY))
+		return -E_INVAL;
+	if (frame == FRAME_ANY) {
+		if ((frame = frame_any()) == 0)
+			return -E_NOMEM;
+	} else if (!frame_exists(frame) || (frame & (pages_of_order(order) - 1)) != 0 ||
+		   end_ppn - frame < pages_of_order(order)) {
+		return -E_INVAL;
+	}
+	err = page_take(e, c, frame, order);
+	return err != 0 ? err : (long)frame;
+}
+
+/* A page capability in a slot that may be bound: PAGE, or TABLE for reading. */
+static inline struct cap *bindable(struct env *self, unsigned long slot)
+{
+	struct cap *c = cap_slot(self, slot);
+
+	return c != NULL && (c->type == CAP_PAGE || c->type == CAP_TABLE) ? c : NULL;
+}
+
+long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
+		   unsigned long prot)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+	unsigned long i;
+
+	if (root == 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
+	for (i = 0; i < npages; i++) {
+		struct cap *c = bindable(self, slot + i);
+
+		if (c == NULL)
+			err = -E_NOCAP;
+		else if (npages > 1 && cap_order(c) != 0)
+			err = -E_INVAL;
+		else
+			err = page_bind(root, va + i * PAGE_SIZE, c, prot, npages == 1);
+		if (err != 0)
+			break;
+	}
+	if (npages > 1 && i > 0)
+		ctx_fence(root);
+	return i > 0 ? (long)i : err;
+}
+
+long sys_page_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+	bool some = false;
+
+	if (root == 0)
+		return err;
+	if (!npages_ok(va, npages))
+		return -E_INVAL;
+	if (npages == 1) {
+		page_unbind(root, va, true);
+		return 1;
+	}
+	for (unsigned long i = 0; i < npages; i++)
+		if (page_unbind(root, va + i * PAGE_SIZE, false) != 0)
+			some = true;
+	if (some)
+		ctx_fence(root);
+	return npages;
+}
+
+long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages, unsigned long prot)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+	unsigned long i;
+
+	if (root == 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
+	for (i = 0; i < npages; i++)
+		if ((err = page_protect(root, va + i * PAGE_SIZE, prot, npages == 1)) != 0)
+			break;
+	if (npages > 1 && i > 0)
+		ctx_fence(root);
+	return i > 0 ? (long)i : err;
+}
+
+static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
+{
+	struct cap *c;
+
+	if (op->zero != 0 || !npages_ok(op->va, 1) || (op->op != PAGE_OP_UNBIND && !prot_valid(op->prot)))
+		return -E_INVAL;
+	switch (op->op) {
+	case PAGE_OP_BIND:
+		c = bindable(self, op->slot);
+		return c == NULL ? -E_NOCAP : page_bind(root, op->va, c, op->prot, false);
+	case PAGE_OP_UNBIND:
+		return page_unbind(root, op->va, false) != 0 ? 0 : -E_NOTBOUND;
+	case PAGE_OP_PROTECT:
+		return page_protect(root, op->va, op->prot, false);
+	default:
+		return -E_INVAL;
+	}
+}
+
+long sys_page_batch(struct env *self, unsigned long ctx, unsigned long ops, unsigned long n)
+{
+	long err = 0;
+	ppn_t root = ctx_map_root(self, ctx, &err);
+	struct page_op op;
+	unsigned long i;
+
+	if (root == 0)
+		return err;
+	if (n < 1 || n > PAGES_MAX || ops > SV39_USER_TOP || n * sizeof(op) > SV39_USER_TOP - ops)
+		return -E_INVAL;
+	for (i = 0; i < n; i++) {
+		uva_t at = ops + i * sizeof(op);
+
+		/* Read once, judge the copy. An entry may unbind the page that the list stands on: then the list ends here. */
+		if (user_read(self, &op, at, sizeof(op)) != 0 || user_write(self, at, &op, sizeof(op)) != 0)
+			break;
+		op.result = batch_entry(self, root, &op);
+		if (user_write(self, at, &op, sizeof(op)) != 0) {
+			i++;
+			break;
+		}
+	}
+	if (i > 0)
+		ctx_fence(root);
+	return i > 0 ? (long)i : -E_FAULT;
+}
+
+/* ---- user memory ---- */
+
+/*
+ * The kernel address of one byte of the caller's memory, and how many bytes follow on the page. All tables belong to the
+ * kernel, so the walk can be believed; the memory is reached through the direct map, so no access here can fault.
+ */
+static char *user_page(const struct env *e, uva_t va, unsigned need, size_t *room)
+{
+	unsigned level;
+	pte_t *entry;
+
+	if (e->context == 0 || va >= SV39_USER_TOP)
+		return NULL;
+	entry = sv39_leaf(e->context, va, &level);
+	if (entry == NULL || (pte_prot(*entry) & need) != need)
+		return NULL;
+	if (need & PROT_W)
+		sv39_mark_dirty(entry);
+	*room = sv39_span(level) - (va & (sv39_span(level) - 1));
+	return (char *)page_kva(pte_ppn(*entry)) + (va & (sv39_span(level) - 1));
+}
+
+static bool user_range_ok(const struct env *e, uva_t va, size_t n, unsigned need)
+{
+	size_t room;
+
+	if (n > SV39_USER_TOP || va > SV39_USER_TOP - n)
+		return false;
+	while (n > 0) {
+		if (user_page(e, va, need, &room) == NULL)
+			return false;
+		if (room >= n)
+			return true;
+		va += room;
+		n -= room;
+	}
+	return true;
+}
+
+int user_read(const struct env *e, void *to, uva_t from, size_t n)
+{
+	if (!user_range_ok(e, from, n, PROT_R))
+		return -E_FAULT;
+	while (n > 0) {
+		size_t room;
+		const char *p = user_page(e, from, PROT_R, &room);
+		size_t m = room < n ? room : n;
+
+		memcpy(to, p, m);
+		to = (char *)to + m;
+		from += m;
+		n -= m;
+	}
+	return 0;
+}
+
+int user_write(const struct env *e, uva_t to, const void *from, size_t n)
+{
+	if (!user_range_ok(e, to, n, PROT_R | PROT_W))
+		return -E_FAULT;
+	while (n > 0) {
+		size_t room;
+		char *p = user_page(e, to, PROT_R | PROT_W, &room);
+		size_t m = room < n ? room : n;
+
+		memcpy(p, from, m);
+		to += m;
+		from = (const char *)from + m;
+		n -= m;
+	}
+	return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * page.h - frames, and the bindings that make them reachable
+ *
+ * The frame table has two halves: struct frame (exos/expose.h), readable by everyone, and struct frame_priv, which holds
+ * kernel addresses. Authority is checked when a binding is made; after that the MMU enforces it alone.
+ * Source: Engler, Kaashoek, O'Toole, SOSP 1995, "Secure Bindings".
+ *
+ * A page capability holds at most one binding, encoded in one word: root table frame << 27 | address >> 12. So the record that
+ * the owner of a mapping paid for is also the reverse map, and a forced unbind is a walk of one list.
+ */
+#ifndef KERN_PAGE_H
+#define KERN_PAGE_H
+
+#include "arch/riscv/sv39.h"
+#include "exos/expose.h"
+#include "kern/cap.h"
+
+struct frame_priv {
+	struct cap_list caps;
+	uint32_t next, prev;	/* FREE: neighbours in the free list, as ppn, 0 ends */
+	uint16_t live;		/* TABLE: valid entries (root: of the lower half) */
+	uint16_t index;		/* TABLE below the root: entry of the parent that points here */
+	asid_t   asid;		/* root: 0 never ran */
+	uint16_t users;		/* root: environments that run in it */
+	uint64_t asid_gen;
+};
+
+extern struct frame *frames;		/* indexed by ppn - first_ppn */
+extern struct frame_priv *frames_priv;
+extern ppn_t first_ppn, end_ppn;
+extern uint32_t free_frames, promised_frames;
+
+static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
+static inline struct frame *frame_of(ppn_t ppn) { return &frames[ppn - first_ppn]; }
+static inline struct frame_priv *priv_of(ppn_t ppn) { return &frames_priv[ppn - first_ppn]; }
+
+static inline uint64_t binding_of(ppn_t root, vaddr_t va) { return (uint64_t)root << 27 | va >> PAGE_SHIFT; }
+static inline ppn_t binding_root(uint64_t b) { return (ppn_t)(b >> 27); }
+static inline vaddr_t binding_va(uint64_t b) { return (b & ((1ul << 27) - 1)) << PAGE_SHIFT; }
+static inline ppn_t pages_of_order(unsigned order) { return 1u << (9 * order); }
+
+/* Boot: the table stands at `table` (frame_table_bytes() long, zeroed); all frames start as FRAME_KERNEL. */
+size_t frame_table_bytes(ppn_t first, ppn_t end);
+void frame_table_init(void *table, ppn_t first, ppn_t end);
+/* Boot: hand a frame of unknown content to the free list. */
+void frame_give(ppn_t ppn);
+
+/* Boot: take a free frame, zeroed, as kernel object of a type; charged to nobody yet. */
+void frame_take_boot(ppn_t ppn, enum cap_type as);
+
+/*
+ * Take a free frame (or the first of 512) for payer, with c, empty, as its first capability, all page rights.
+ * Returns 0; -E_NOMEM: not free; -E_QUOTA. On error nothing has changed.
+ */
+int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order);
+ppn_t frame_any(void);
+
+/* The last capability is gone: free the frame, now or when the last pin goes. */
+void frame_release(ppn_t ppn);
+void frame_pin(ppn_t ppn);
+void frame_unpin(ppn_t ppn);
+
+/* May c's page become a table or kernel object? 0 or -E_RIGHTS, -E_TYPE. */
+int page_claimable(const struct cap *c);
+/* It does: zero it, type first. Its capability becomes `as`. */
+void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_type as);
+/* The way back: zero the page, its one capability becomes a PAGE. */
+void page_unclaim(struct cap *c);
+
+/*
+ * Write the leaf for va in the context so that it reaches the page of c, undoing what stood there and where c was bound before.
+ *   va    bytes, in the lower half, aligned to the page's size
+ *   c     PAGE or TABLE capability; the caller's right to it and to the context is already checked
+ *   prot  valid, a subset of c's rights
+ * Allocates nothing. On return no hart can use an old translation, unless fence is false: then the caller fences the context.
+ * Returns 0; -E_INVAL: alignment; -E_RIGHTS; -E_TYPE; -E_NOTABLE; -E_BUSY. On error nothing has changed.
+ */
+int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fence);
+/* Undo the leaf for va, if there is one. Returns how many bytes it covered, 0 when nothing was there. */
+vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence);
+/* Returns 0; -E_NOTBOUND; -E_RIGHTS. */
+int page_protect(ppn_t root, vaddr_t va, unsigned long prot, bool fence);
+/* Undo the binding that c holds, if any. */
+void page_unbind_cap(struct cap *c);
+/* The capability through which the leaf at va, which leads to ppn, was bound; NULL for exposed frames. */
+struct cap *page_cap_bound(ppn_t ppn, ppn_t root, vaddr_t va);
+
+/* Copy between kernel memory and the caller's, as its current context maps it. All or nothing. 0 or -E_FAULT. */
+int user_read(const struct env *e, void *to, uva_t from, size_t n);
+int user_write(const struct env *e, uva_t to, const void *from, size_t n);
+
+#endif

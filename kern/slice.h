@@ -1,0 +1,59 @@
+/*
+ * slice.h - harts and their time vectors
+ *
+ * Each hart runs the slices of its vector in order, skipping those whose environment sleeps, is stopped, or pays back time
+ * that it overran. Consecutive slices of one environment run without an interrupt between them. At the end an environment
+ * with a slice-end handler gets an upcall and a bounded grace in which to save what it wants and to yield; one without, or
+ * one that overruns its grace, is saved whole.
+ */
+#ifndef KERN_SLICE_H
+#define KERN_SLICE_H
+
+#include "kern/cap.h"
+#include "kern/env.h"
+
+#define HARTS_MAX	8
+#define GRACE_DIVISOR	16	/* grace: a sixteenth of a slice */
+
+struct slice {
+	struct env *env;	/* NULL: nobody */
+	struct cap *by;		/* the capability through which it was bound */
+};
+
+struct hart {
+	uint64_t stack;		/* top of the kernel stack: entry.S */
+	struct env *current;	/* NULL: idle. entry.S */
+	uint64_t frame_saved;	/* the registers of current stand in its record: entry.S saved them all */
+
+	unsigned id;		/* as the machine numbers it */
+	unsigned index;		/* 0.. */
+	struct exposed_hart *pub;
+	struct slice slice[SLICES];
+	struct cap_list caps;
+	unsigned position;
+	ticks_t since;		/* current was entered */
+	ticks_t slice_end;
+	ppn_t root;		/* in satp; 0: the kernel's */
+	uint32_t fp_owner;	/* environment whose values the floating-point registers hold; 0: zeros */
+	bool deferred;		/* an upcall for current waits for the next interrupt */
+};
+
+extern struct hart harts[HARTS_MAX];
+extern unsigned nharts;
+extern ticks_t slice_ticks, grace_ticks;
+
+void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart *pub);
+
+/* Who runs? Called with nothing running on h or everything of it saved. NULL: nobody, idle until the next interrupt. */
+struct env *slice_pick(struct hart *h);
+/* The timer went off. */
+void slice_timer(struct hart *h);
+/* Current stops running here: accounted, its registers saved as its `resume` says. */
+void hart_leave(struct hart *h);
+/* e runs from now until the end of the slice. */
+void hart_enter(struct hart *h, struct env *e, ticks_t slice_end);
+/* Forget an environment, a capability. */
+void slice_forget_env(struct env *e);
+void slice_forget_cap(struct cap *c);
+
+#endif

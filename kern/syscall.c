@@ -1,0 +1,74 @@
+/*
+ * syscall.c - the table of calls, and what follows a trap that saved everything
+ */
+#include "kern/syscall.h"
+#include "kern/audit.h"
+#include "kern/console.h"
+#include "kern/expose.h"
+#include "kern/ring.h"
+#include "kern/slice.h"
+#include "kern/upcall.h"
+
+const sys_fn call_table[CALL_COUNT] = {
+#define X(name, ...) [CALL_##name] = (sys_fn)(void (*)(void))sys_##name,
+	EXOS_CALLS(X)
+#undef X
+};
+
+const char *const call_names[CALL_COUNT] = {
+#define X(name, ...) [CALL_##name] = #name,
+	EXOS_CALLS(X)
+#undef X
+};
+
+static struct env *next_to_run(struct hart *h)
+{
+#ifdef EXOS_DEBUG
+	audit();
+#endif
+	return h->current != NULL ? h->current : slice_pick(h);
+}
+
+struct env *syscall_full(struct env *self, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
+			 unsigned long a5, unsigned long a6, unsigned long number)
+{
+	struct hart *h = self->hart;
+	long result = call_table[number](self, a1, a2, a3, a4, a5, a6);
+
+	/* A call that gave the processor away has left its result already. */
+	if (h->current == self)
+		self->x[10] = result;
+	return next_to_run(h);
+}
+
+struct env *trap_interrupt(struct hart *h, uint64_t cause)
+{
+	h->pub->interrupts++;
+	switch (cause) {
+	case IRQ_TIMER:
+		slice_timer(h);
+		break;
+	case IRQ_EXTERNAL:
+		for (unsigned irq, n = 0; n < 8 && (irq = arch_irq_claim()) != 0; n++) {
+			console_interrupt(irq);
+			net_interrupt(irq);
+			arch_irq_complete(irq);
+		}
+		break;
+	default:
+		break;
+	}
+	return next_to_run(h);
+}
+
+struct env *trap_exception(struct hart *h, uint64_t cause, uint64_t tval)
+{
+	upcall_fault(h->current, cause, tval);
+	return next_to_run(h);
+}
+
+long sys_null(struct env *self)
+{
+	(void)self;
+	return 0;
+}
