@@ -81,37 +81,39 @@ bool predicate_disjoint(const struct predicate *a, const struct predicate *b)
 	return conflict != 0;
 }
 
-/* The frame's first FLOW_REACH bytes as aligned words; copied to room, zero behind the end, where they are not already. */
-static const uint64_t *frame_words(const uint8_t *frame, size_t len, uint64_t room[PREDICATE_WORDS])
+/* The frame itself when its words are aligned; else a copy of the bytes that can count. */
+static const uint8_t *frame_aligned(const uint8_t *frame, size_t len, uint64_t room[PREDICATE_WORDS])
 {
-	if (((uintptr_t)frame & 7) == 0 && len >= FLOW_REACH)
-		return (const uint64_t *)(const void *)frame;
-	if (((uintptr_t)frame & 7) == 0) {
-		unsigned n = len / 8;
+	if (((uintptr_t)frame & 7) == 0)
+		return frame;
+	return memcpy(room, frame, len < FLOW_REACH ? len : FLOW_REACH);
+}
 
-		for (unsigned i = 0; i < n; i++)
-			room[i] = ((const uint64_t *)(const void *)frame)[i];
-		room[n] = 0;
-		for (unsigned i = 0; i < len % 8; i++)
-			room[n] |= (uint64_t)frame[8 * n + i] << (8 * i);
-		return room;	/* words behind the end are not looked at: min_len and end see to that */
-	}
-	memset(room, 0, FLOW_REACH);
-	memcpy(room, frame, len < FLOW_REACH ? len : FLOW_REACH);
-	return room;
+static uint64_t frame_tail(const uint8_t *frame, size_t len, unsigned i)
+{
+	uint64_t v = 0;
+
+	for (unsigned at = 8 * i; at < len; at++)
+		v |= (uint64_t)frame[at] << 8 * (at - 8 * i);
+	return v;
+}
+
+/* Word i of an aligned frame; zero behind its end. */
+static inline uint64_t frame_word(const uint8_t *frame, size_t len, unsigned i)
+{
+	return likely(8 * i + 8 <= len) ? ((const uint64_t *)(const void *)frame)[i] : frame_tail(frame, len, i);
 }
 
 bool predicate_match(const struct predicate *p, const uint8_t *frame, size_t len)
 {
 	uint64_t room[PREDICATE_WORDS], wrong = 0;
-	const uint64_t *word;
 
 	if (len < p->min_len)
 		return false;
-	word = frame_words(frame, len, room);
-	for (unsigned i = 0; i < PREDICATE_WORDS && p->words >> i != 0; i++)
+	frame = frame_aligned(frame, len, room);
+	for (unsigned i = 0; p->words >> i != 0; i++)
 		if ((p->words >> i & 1) != 0)
-			wrong |= (word[i] & p->mask[i]) ^ p->value[i];
+			wrong |= (frame_word(frame, len, i) & p->mask[i]) ^ p->value[i];
 	return wrong == 0;
 }
 
@@ -474,10 +476,10 @@ unsigned classifier_lookup(struct classifier *c, const uint8_t *frame, size_t le
 	const struct filter_node *n = &c->root;
 	struct filter *best = NULL, *f;
 	uint64_t room[PREDICATE_WORDS];
-	const uint64_t *word = frame_words(frame, len, room);
 	unsigned nwait = 0, nout = 0, kept = 0;
 
 	KASSERT(max >= CLASSIFIER_SHARED);
+	frame = frame_aligned(frame, len, room);
 	for (;;) {
 		for (f = n->filters; f != NULL; f = f->next) {
 			if (len < f->pred.min_len)
@@ -499,8 +501,8 @@ unsigned classifier_lookup(struct classifier *c, const uint8_t *frame, size_t le
 #endif
 			const struct filter_node *child = NULL;
 
-			if (len >= b->end)
-				child = branch_find(c, b, word[b->word] & b->mask);
+			if (len >= b->end)	/* a load beyond the packet is a mismatch */
+				child = branch_find(c, b, frame_word(frame, len, b->word) & b->mask);
 			b = b->next;
 			if (child != NULL) {
 				n = child;

@@ -77,13 +77,16 @@ void arch_context_set(ppn_t root, asid_t asid)
 static unsigned probe_asid_bits(void)
 {
 	uint64_t satp = csr_read(satp), all;
+	unsigned n = 0;
 
 	/* Unimplemented bits of the field read back as zero. 4.1.11. */
 	csr_write(satp, satp | 0xfffful << SATP_ASID_SHIFT);
 	all = csr_read(satp) >> SATP_ASID_SHIFT & 0xffff;
 	csr_write(satp, satp);
 	arch_fence_all();
-	return all == 0 ? 0 : 64 - __builtin_clzl(all);
+	for (; all != 0; all >>= 1)
+		n++;
+	return n;
 }
 
 /* ---- time ---- */
