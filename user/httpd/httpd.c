@@ -40,9 +40,11 @@
 #define SECOND		1000000ull
 #define REQUEST_US	(10 * SECOND)	/* from the first byte of a head to its last: 408 */
 #define IDLE_US		(30 * SECOND)	/* between requests: closed without a word */
+#define SPARE_US	(2 * SECOND)	/* between requests: from now on it may have to make room */
 #define ANSWER_US	(30 * SECOND)	/* for the peer to make room for an answer */
 #define LINGER_US	(2 * SECOND)	/* for the peer to close after the last answer */
 #define LINGER_BYTES	65536		/* that are read and forgotten meanwhile */
+#define ORPHAN_US	(10 * SECOND)	/* for the peer of a closed connection to take the rest, and to close too */
 #define BODY_MAX	65536		/* bodies that are skipped; longer ones: 413 */
 #define TICK_US		(SECOND / 4)	/* timeouts are looked at this often */
 
@@ -245,7 +247,15 @@ static void serve(struct client *c)
 
 /* ---- connections ---- */
 
-/* Somewhere to put a new connection: a free place, or that of the one that has been idle for longest between two requests. */
+/* May the connection go when others wait? One that just came has not had the time to ask yet. */
+static bool spare(const struct client *c)
+{
+	if (c->phase == LINGER)
+		return tcp_unacked(c->conn) == 0;
+	return c->phase == REQUEST && !http_begun(&c->request) && net_now(net) + IDLE_US >= c->deadline + SPARE_US;
+}
+
+/* Somewhere to put a new connection: a free place, or that of the one that has been idle for longest. */
 static struct client *place(void)
 {
 	struct client *idle = NULL;
@@ -253,8 +263,7 @@ static struct client *place(void)
 	for (struct client *c = clients; c < clients + CLIENTS; c++) {
 		if (c->phase == FREE)
 			return c;
-		if ((c->phase == LINGER || (c->phase == REQUEST && !http_begun(&c->request))) &&
-		    (idle == NULL || c->deadline < idle->deadline))
+		if (spare(c) && (idle == NULL || c->deadline < idle->deadline))
 			idle = c;
 	}
 	return idle;
@@ -332,6 +341,7 @@ int main(void)
 	cfg.tcp_sndbuf = SEND_BYTES;
 	cfg.tcp_rcvbuf = RECEIVE_BYTES;
 	cfg.udp_socks = 0;
+	cfg.orphan_us = ORPHAN_US;
 	if ((err = netif_start(ring, &cfg, &net)) < 0)
 		die("no stack", exos_strerror(err));
 	if ((err = tcp_listen(net, PORT, BACKLOG, NULL, &listener)) < 0)
