@@ -32,5 +32,5 @@ _start:
 
 	.section .bss
 	.balign	16
-	.skip	4096
+	.skip	16384
 boot_stack_end:
