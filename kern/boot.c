@@ -172,6 +172,7 @@ static void first_env(void)
 	frame_take_boot(table, CAP_CAPTAB);
 	boot.env = env_make(NULL, record, all);
 	promised_frames -= 2;
+	frames_tell();
 	boot.env->pub->held = 2;
 	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
 	frame_of(table)->parent = record;

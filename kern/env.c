@@ -86,6 +86,7 @@ bool env_charge(struct env *e, uint32_t n)
 	if (free_frames < n || free_frames - n < promised_frames - (before - after))
 		return false;
 	promised_frames -= before - after;
+	frames_tell();
 	e->pub->held += n;
 	return true;
 }
@@ -101,6 +102,7 @@ void env_uncharge(uint32_t id, uint32_t n)
 	KASSERT(e->pub->held >= n);
 	e->pub->held -= n;
 	promised_frames += outstanding(e) - before;
+	frames_tell();
 }
 
 bool env_can_promise(const struct env *from, uint32_t n)
@@ -124,6 +126,7 @@ void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
 		to->pub->promised_on -= n;
 	}
 	promised_frames += outstanding(from) + outstanding(to);
+	frames_tell();
 }
 
 /* ---- life ---- */
@@ -157,6 +160,7 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	if (parent == NULL) {
 		e->pub->guarantee = guarantee;
 		promised_frames += guarantee;
+		frames_tell();
 		return e;
 	}
 	e->parent = parent;
@@ -268,6 +272,7 @@ static void recharge_parent(struct env *e)
 	e->pub->held--;
 	e->parent->pub->held++;
 	promised_frames += outstanding(e) + outstanding(e->parent);
+	frames_tell();
 }
 
 /*

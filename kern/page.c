@@ -7,6 +7,7 @@
 #include "kern/page.h"
 #include "kern/ctx.h"
 #include "kern/env.h"
+#include "kern/expose.h"
 #include "kern/syscall.h"
 
 #define RIGHTS_PAGE	(PROT_R | PROT_W | PROT_X)
@@ -44,6 +45,14 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 		frame_of(p)->type = FRAME_KERNEL;
 }
 
+void frames_tell(void)
+{
+	if (system_info == NULL)
+		return;		/* early in the boot: nobody looks yet */
+	system_info->free_frames = free_frames;
+	system_info->promised_frames = promised_frames;
+}
+
 static void free_push(ppn_t ppn)
 {
 	struct frame_priv *p = priv_of(ppn);
@@ -55,6 +64,7 @@ static void free_push(ppn_t ppn)
 		priv_of(free_head)->prev = ppn;
 	free_head = ppn;
 	free_frames++;
+	frames_tell();
 }
 
 static void free_remove(ppn_t ppn)
@@ -69,6 +79,7 @@ static void free_remove(ppn_t ppn)
 		priv_of(p->next)->prev = p->prev;
 	p->next = p->prev = 0;
 	free_frames--;
+	frames_tell();
 }
 
 void frame_give(ppn_t ppn)

@@ -30,6 +30,9 @@ extern struct frame_priv *frames_priv;
 extern ppn_t first_ppn, end_ppn;
 extern uint32_t free_frames, promised_frames;
 
+/* Show the two counts to everyone; after each change. */
+void frames_tell(void);
+
 static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
 static inline struct frame *frame_of(ppn_t ppn) { return &frames[ppn - first_ppn]; }
 static inline struct frame_priv *priv_of(ppn_t ppn) { return &frames_priv[ppn - first_ppn]; }
