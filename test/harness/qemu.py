@@ -297,7 +297,7 @@ class Machine:
         """Type a line at the shell's prompt and return what it prints before the next prompt."""
         start = len(self.console_text())
         self.send(line + "\n")
-        match = self.expect(r"(?s)^.*?\n(.*?)exos\$ $", timeout, start)
+        match = self.expect(r"(?s).*?\n(.*?)exos\$ $", timeout, start)
         return match.group(1)
 
     def is_up(self):
