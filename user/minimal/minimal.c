@@ -5,9 +5,9 @@
  * that its parent left for it (start.h): which slots are its own. It registers no slice handlers, so the kernel saves and
  * restores it whole.
  *
- * What it does: once a second it writes to the next page of a window in which nothing is bound. Each write faults; the handler takes a
- * page, binds it and resumes without the kernel. When the window is full its pages are given back, oldest first. The count of
- * seconds stands in the word that the kernel keeps for the owner of a page, where everybody can read it (EXPOSE_FRAMES): the frame of the
+ * What it does: it fills half of a window in which nothing is bound, and then, once a second, writes to the next page of it and gives
+ * the oldest one back. Each write faults; the handler takes a page, binds it and resumes without the kernel. The count of
+ * writes stands in the word that the kernel keeps for the owner of a page, where everybody can read it (EXPOSE_FRAMES): the frame of the
  * u-area.
  */
 #include <exos/calls.h>
@@ -186,12 +186,14 @@ void begin(const struct start_block *b)
 		unsigned int i = (unsigned int)(seconds % WINDOW_PAGES);
 		volatile unsigned long *word = (volatile unsigned long *)(WINDOW + i * PAGE);
 
-		if (*word != 0)		/* the page is new, so it is zero */
+		if (*word > seconds)	/* zero, or what this very program left in a page that it gave back and got again */
 			stop(1);
 		*word = seconds + 1;
 		if (seconds >= WINDOW_HELD)	/* deleting the last capability of a page frees it and unbinds it */
 			call(CALL_cap_delete, first_slot + (i + WINDOW_PAGES - WINDOW_HELD) % WINDOW_PAGES, 0, 0, 0, 0);
 		call(CALL_cap_word, uarea_slot, (long)(seconds + 1), 0, 0, 0);
+		if (seconds < WINDOW_HELD)
+			continue;	/* first of all the window fills; from then on it holds the same number of pages */
 		next += system->timebase_hz;
 		while (now() < next)
 			if (call(CALL_wait, 0, (long)next, 0, 0, 0) < 0)
