@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "env_name.h"
 #include "exos_calls.h"
 #include "exposed.h"
 #include "init.h"
@@ -265,6 +266,7 @@ int main(int argc, char **argv)
 	const char *bench = option(argc, argv, "bench");
 	char file[96];
 
+	sys_cap_word(SLOT_SELF, env_name_word("init"));
 	if (test != NULL) {
 		snprintf(file, sizeof(file), "tests/%s", test);
 		run_trial(file, test);
