@@ -201,7 +201,7 @@ void tcp_reject(struct net *net, const struct ip_info *ip, const struct segment 
 /* Has the FIN's turn come after `sent` bytes of the queue? */
 static bool fin_follows(const struct tcp_conn *c, uint32_t sent)
 {
-	return c->fin_queued && sent == c->buf->queued;
+	return c->fin_queued && !c->fin_acked && sent == c->buf->queued;
 }
 
 /*
