@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 /* Write to the console past stdio's buffer; all of it. Usable in upcall handlers. */
 void console_write_all(const void *buf, size_t n);
@@ -25,6 +27,13 @@ unsigned int console_slot(void);
 /* Microseconds and nanoseconds since boot. */
 uint64_t now_us(void);
 uint64_t now_ns(void);
+
+/* POSIX clocks, which picolibc declares for hosted systems only. All clocks are one: nanoseconds since boot. */
+#ifndef CLOCK_MONOTONIC
+#define CLOCK_MONOTONIC	4
+int clock_gettime(clockid_t clock, struct timespec *ts);
+int nanosleep(const struct timespec *ts, struct timespec *left);
+#endif
 
 /* The value of the time CSR us microseconds from now: a deadline for sys_wait(). */
 unsigned long deadline_us(uint64_t us);

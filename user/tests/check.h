@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cpio.h"
 #include "exos_calls.h"
@@ -114,6 +115,24 @@ __attribute__((unused)) static unsigned int test_page(void **va, unsigned int pr
 	return (unsigned int)slot;
 }
 
+/* A number that is hard to foresee and the same in every run. */
+__attribute__((unused)) static uint64_t random_next(uint64_t *state)
+{
+	uint64_t x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return *state = x;
+}
+
+/* Wait in steps of a millisecond until cond holds, two seconds at most. */
+#define AWAIT(cond) do { \
+		unsigned long await_end = deadline_us(2000000); \
+		while (!(cond) && time_now() < await_end) \
+			sys_wait(0, deadline_us(1000)); \
+	} while (0)
+
 struct child {
 	const char *name;		/* file in tests/ */
 	const char *role;		/* its first argument */
@@ -152,6 +171,59 @@ __attribute__((unused)) static int child(const struct child *c, struct proc *p)
 	s.elf_bytes = e.size;
 	return proc_spawn(&s, p);
 }
+
+/* ---- faults that a test expects ---- */
+
+static volatile struct {
+	uint64_t cause, tval, pc, count;
+} last_fault;
+
+/* Remember the fault and go on behind the instruction; after a jump to nowhere, behind the call. */
+__attribute__((unused)) static bool skip_fault(struct upcall_frame *f)
+{
+	bool fetch = f->cause == 12 || f->cause == 1 || f->cause == 0;
+
+	last_fault.cause = f->cause;
+	last_fault.tval = f->tval;
+	last_fault.pc = f->frame_pc;
+	last_fault.count++;
+	if (fetch)
+		f->frame_pc = f->x[1];
+	else
+		f->frame_pc += (*(const uint16_t *)f->frame_pc & 3) == 3 ? 4 : 2;
+	return true;
+}
+
+/* Cause of the fault that a load, a store, a call raises; -1: none. Overwrites one byte with itself, if it can. */
+__attribute__((unused, noinline)) static long fault_of_load(unsigned long va)
+{
+	uint64_t before = last_fault.count;
+	unsigned char byte;
+
+	upcall_set_fault_handler(skip_fault);
+	__asm__ volatile("lbu %0, 0(%1)" : "=r"(byte) : "r"(va) : "memory");
+	return last_fault.count == before ? -1 : (long)last_fault.cause;
+}
+
+__attribute__((unused, noinline)) static long fault_of_store(unsigned long va)
+{
+	uint64_t before = last_fault.count;
+
+	upcall_set_fault_handler(skip_fault);
+	__asm__ volatile("sb zero, 0(%0)" : : "r"(va) : "memory");
+	return last_fault.count == before ? -1 : (long)last_fault.cause;
+}
+
+__attribute__((unused, noinline)) static long fault_of_jump(unsigned long va)
+{
+	uint64_t before = last_fault.count;
+
+	upcall_set_fault_handler(skip_fault);
+	__asm__ volatile("jalr ra, 0(%0)" : : "r"(va) : "ra", "memory");
+	return last_fault.count == before ? -1 : (long)last_fault.cause;
+}
+
+/* ---- data ---- */
 
 /* FNV-1a over memory: equal before and after, if nobody wrote. */
 __attribute__((unused)) static uint64_t hash(const void *p, size_t n)
