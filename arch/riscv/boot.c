@@ -88,6 +88,12 @@ void arch_root_init(ppn_t root)
 	memcpy((pte_t *)page_kva(root) + SV39_USER_ROOT, kernel_root + SV39_USER_ROOT, PAGE_SIZE / 2);
 }
 
+static void say_hello(const struct machine *m)
+{
+	kprintf("exos: hart %lu of %u runs, %lu MiB of memory, %u bit address space ids, timer by %s\n", m->hart[0].id, m->nharts,
+		m->memory[0].size >> 20, arch_asid_bits, m->hart[0].sstc ? "stimecmp" : "SBI");
+}
+
 /* What only this machine's start knows: the seed that QEMU puts into the device tree, and how long everything took. */
 static uint64_t random_seed(const uint8_t *blob, size_t n)
 {
@@ -128,6 +134,7 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 	harts[0].stack = (uint64_t)boot_stack_top;
 	__asm__ volatile("mv tp, %0" :: "r"(&harts[0]));
 	arch_machine_init(&m);
+	say_hello(&m);
 
 	kern_boot(&(struct boot_param){
 		.machine = &m,
