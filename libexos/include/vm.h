@@ -36,7 +36,7 @@ long slot_delete(unsigned int slot);
 
 /* ---- pages ---- */
 
-/* A fresh page, unbound. Returns its slot or a negative E_* code. */
+/* A fresh page, unbound. Returns its slot or a negative E_* code. It is zero, or holds what this program left in it before. */
 long page_new(void);
 
 /*

@@ -292,7 +292,7 @@ static long give_start_page(struct proc *p, const struct start_block *b)
 		return slot < 0 ? slot : -E_NOMEM;
 	r = sys_page_bind(ctx_slot(), (unsigned long)to, (unsigned long)slot, 1, PROT_R | PROT_W);
 	if (r == 1) {
-		memcpy(to, b, b->bytes);
+		memcpy(to, b, PAGE_SIZE);	/* all of it: the page may hold old data of ours, which is nobody's business */
 		r = sys_page_bind(p->ctx, START_VA, (unsigned long)slot, 1, PROT_R | PROT_X);
 	}
 	return r == 1 ? 0 : r;

@@ -104,6 +104,15 @@ static long bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned i
 	return 0;
 }
 
+/* The kernel clears a page that comes from somebody else, and leaves one of our own as it was: clear those that must be zero. */
+static void clear(uint64_t va)
+{
+	uint64_t *p = (uint64_t *)va;
+
+	for (uint64_t *end = p + PAGE_SIZE / 8; p < end; p += 8)
+		p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
+}
+
 /* Nodes of the tree lie in a range of their own, for which the start-up has the table, and are never given back. */
 void *tree_node_page(void)
 {
@@ -120,6 +129,7 @@ void *tree_node_page(void)
 		return NULL;
 	}
 	next_node += PAGE_SIZE;
+	clear(va);
 	return (void *)va;
 }
 
@@ -321,12 +331,18 @@ static int demand(struct region *r, uint64_t va)
 	slot = page_new();
 	if (slot < 0)
 		return (int)slot;
-	result = tree_set(&tree, VPN(va), (unsigned int)slot) < 0 ? -E_NOMEM : bind(va, (unsigned int)slot, 1, r->prot);
+	result = tree_set(&tree, VPN(va), (unsigned int)slot) < 0 ? -E_NOMEM : bind(va, (unsigned int)slot, 1, PROT_R | PROT_W);
+	if (result == 0) {
+		clear(va);
+		if (r->prot != (PROT_R | PROT_W))
+			result = sys_page_protect(ctx_slot(), va, 1, r->prot);
+	}
 	if (result < 0) {
 		tree_set(&tree, VPN(va), 0);
 		slot_delete((unsigned int)slot);
+		return (int)result;
 	}
-	return (int)result;
+	return 0;
 }
 
 #define CAUSE_FETCH_PAGE	12

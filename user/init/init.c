@@ -42,10 +42,11 @@ static void make_net_page(void)
 	long slot = page_new();
 
 	net_page = vm_reserve(PAGE_SIZE, PAGE_SIZE);
-	if (slot < 0 || net_page == NULL || vm_page((unsigned int)slot, net_page, PROT_R) < 0) {
+	if (slot < 0 || net_page == NULL || vm_page((unsigned int)slot, net_page, PROT_R | PROT_W) < 0) {
 		printf("init: no page for the network configuration\n");
 		power_off(2);
 	}
+	memset(net_page, 0, PAGE_SIZE);
 	net_slot = (unsigned int)slot;
 }
 

@@ -23,6 +23,7 @@ static uint64_t compute(uint64_t rounds)
 	double x = 1.0, y = 0.5, z = 0.25;
 
 	for (uint64_t i = 0; i < rounds; i++) {
+		__asm__ volatile("" ::: "memory");	/* every call is really made */
 		a = a * 6364136223846793005ull + 1442695040888963407ull;
 		b ^= a >> 17;
 		c += b * 3;
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
 		CHECK_IS(vm_unmap(m), 0);
 	}
 	upcall_own_switch(false, NULL, NULL);
-	CHECK_IS(exposed_env_of(self_env())->debt, 0);
+	/* Every answer takes a little longer than the slice, and is paid for by whole slices. */
+	CHECK(exposed_env_of(self_env())->debt < exposed_hart(0)->slice_ticks * 2);
 	printf("%lu slice ends, %lu slice begins\n", ended, begun);
 	for (unsigned int i = 0; i < 8; i++)
 		CHECK_IS(proc_end(&p[i]), 0);
