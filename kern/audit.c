@@ -222,16 +222,25 @@ static void audit_frames(void)
 
 		LAW(f->type <= FRAME_EXPOSED, p, f->type);
 		if (f->order != 0) {
-			LAW(f->type == FRAME_DATA && f->order <= PAGE_ORDER_MAX && f->tail == 0, p, f->order);
+			/* A 1 GiB page that is being freed has lost blocks at its end; its 2 MiB parts have tails of their own. */
+			ppn_t size = priv_of(p)->live != 0 ? priv_of(p)->live * pages_of_order(1) : pages_of_order(f->order);
+
+			LAW(f->type == FRAME_DATA && f->order <= PAGE_ORDER_JOINED && f->tail == 0, p, f->order);
 			LAW((p & (pages_of_order(f->order) - 1)) == 0 && end_ppn - p >= pages_of_order(f->order), p, f->order);
-			for (ppn_t i = 1; i < pages_of_order(f->order); i++)
-				LAW(frame_of(p + i)->tail == 1 && frame_of(p + i)->parent == p, p, i);
+			for (ppn_t i = 1; i < size; i++) {
+				ppn_t part = p + (i & ~(pages_of_order(1) - 1));
+
+				LAW(frame_of(p + i)->tail == 1, p, i);
+				LAW(frame_of(p + i)->parent == (p + i == part ? p : part), p, i);
+			}
 		}
 		if (f->tail != 0) {
 			const struct frame *first = frame_of(f->parent);
 
 			LAW(f->type == FRAME_DATA && f->ncaps == 0 && f->pins == 0, p, f->ncaps);
-			LAW(p > f->parent && p - f->parent < pages_of_order(first->order), p, f->parent);
+			if (first->tail != 0)
+				first = frame_of(first->parent);
+			LAW(p > f->parent && p - first_ppn - (ppn_t)(first - frames) < pages_of_order(first->order), p, f->parent);
 			LAW(first->owner == f->owner, p, f->owner);
 		} else if (f->type == FRAME_DATA) {
 			LAW(f->ncaps > 0 || f->pins > 0, p, f->owner);

@@ -158,6 +158,19 @@ void cap_unbind(struct cap *c)
 	}
 }
 
+/* Would object_end_step() refuse? To be asked before the copies are deleted, for a refusal leaves no trace. */
+static bool object_busy(const struct cap *c)
+{
+	switch (c->type) {
+	case CAP_CTX:
+		return priv_of(c->object)->users > 0;
+	case CAP_ENV:
+		return arch_hart()->current == env_at(c->object);
+	default:
+		return false;
+	}
+}
+
 int cap_drop(struct cap *c, bool force)
 {
 	struct frame *f = names_frame(c) ? frame_of(c->object) : NULL;
@@ -168,14 +181,31 @@ int cap_drop(struct cap *c, bool force)
 	switch (type) {
 	case CAP_CAPTAB:
 		return -E_BUSY;		/* goes back when its environment ends */
+	case CAP_PAGE:
+		if (cap_order(c) == PAGE_ORDER_JOINED && cap_list_of(c)->count == 1 && !page_shrink(c))
+			return 1;
+		break;
 	case CAP_TABLE:
 		if (!force)
 			return -E_BUSY;
 		if (table_tear(ppn) != 0)
 			return 1;
 		break;			/* it is a PAGE now */
-	case CAP_CTX:
 	case CAP_ENV:
+		/*
+		 * An environment ends with the capability that it was created with, which its parent holds: if the last of its
+		 * copies kept it, one that holds itself, or its parent, would be a circle that nothing can end.
+		 */
+		if (c->depth > 0)
+			break;
+		if (object_busy(c))
+			return -E_BUSY;
+		if (cap_revoke(c) != 0)
+			return 1;
+		if ((err = object_end_step(c, force)) != 0)
+			return err;
+		break;
+	case CAP_CTX:
 	case CAP_RING:
 	case CAP_FILTER:
 		/* A copy goes like any other; with the last one the object ends, and what remains is a PAGE. */
@@ -198,7 +228,7 @@ int cap_drop(struct cap *c, bool force)
 	return 0;
 }
 
-bool cap_has_descendants(const struct cap *c)
+static bool has_descendants(const struct cap *c)
 {
 	return c->next != NULL && c->next->depth > c->depth;
 }
@@ -207,11 +237,9 @@ bool cap_has_descendants(const struct cap *c)
  * Descendants are deleted from the front. Each is the copy of an object that keeps at least the capability c, so nothing ends
  * here and the work per record is bounded by its binding.
  */
-unsigned cap_revoke_some(struct cap *c, unsigned budget)
+int cap_revoke(struct cap *c)
 {
-	unsigned n = 0;
-
-	for (; n < budget && cap_has_descendants(c); n++) {
+	for (unsigned n = 0; n < REVOKE_BUDGET && has_descendants(c); n++) {
 		struct cap *d = c->next;
 		ppn_t ppn = d->object;
 		bool flow = d->type == CAP_FLOW;
@@ -223,7 +251,28 @@ unsigned cap_revoke_some(struct cap *c, unsigned budget)
 			frame_release(ppn);
 		}
 	}
-	return n;
+	if (has_descendants(c)) {
+		/* From now on nothing that is left may be copied, until the caller has come back often enough. */
+		if (!(c->aux & CAP_REVOKING))
+			revocations++;
+		c->aux |= CAP_REVOKING;
+		return 1;
+	}
+	if (c->aux & CAP_REVOKING)
+		revocations--;
+	c->aux &= ~CAP_REVOKING;
+	return 0;
+}
+
+/* Do all other capabilities of the object descend from c? Not when the one that it was made with is gone. */
+static bool above_all_others(const struct cap *c)
+{
+	if (c->prev != NULL)
+		return false;
+	for (const struct cap *d = c->next; d != NULL; d = d->next)
+		if (d->depth == 0)
+			return false;
+	return true;
 }
 
 /* Sub-range of a slice capability; other types have none. */
@@ -299,18 +348,7 @@ long sys_cap_revoke(struct env *self, unsigned long slot)
 
 	if (c == NULL || c->type == CAP_NONE)
 		return -E_NOCAP;
-	cap_revoke_some(c, REVOKE_BUDGET);
-	if (cap_has_descendants(c)) {
-		/* From now on nothing that is left may be copied, until the caller has come back often enough. */
-		if (!(c->aux & CAP_REVOKING))
-			revocations++;
-		c->aux |= CAP_REVOKING;
-		return 1;
-	}
-	if (c->aux & CAP_REVOKING)
-		revocations--;
-	c->aux &= ~CAP_REVOKING;
-	return 0;
+	return cap_revoke(c);
 }
 
 static uint64_t word_of(const struct cap *c)
@@ -383,10 +421,9 @@ long sys_object_end(struct env *self, unsigned long slot)
 		return -E_NOCAP;
 	if (c->rights != RIGHTS_ALL)
 		return -E_RIGHTS;
-	if (c->type == CAP_FLOW ? frame_of(c->object)->ncaps != 1 : c->depth != 0)
+	if (c->type == CAP_FLOW ? frame_of(c->object)->ncaps != 1 : !above_all_others(c))
 		return -E_TYPE;
-	cap_revoke_some(c, REVOKE_BUDGET);
-	if (cap_has_descendants(c))
-		return 1;
-	return object_end_step(c, false);
+	if (object_busy(c))
+		return -E_BUSY;
+	return cap_revoke(c) != 0 ? 1 : object_end_step(c, false);
 }

@@ -58,14 +58,14 @@ void cap_remove(struct cap *c);
 void cap_unbind(struct cap *c);
 
 /*
- * Delete c: unbind, remove, free the resource if it was the last. 0 done; 1 call again; -E_BUSY: a table, or an object in use.
+ * Delete c: unbind, remove, free the resource if it was the last; the first of an environment ends it, whatever copies there are.
+ * 0 done; 1 call again; -E_BUSY: a table, or an object in use.
  * force: the holder is being destroyed, tables are torn out of their contexts.
  */
 int cap_drop(struct cap *c, bool force);
 
-/* Delete descendants of c, at most `budget`. Returns how many; c->next tells whether more are left. */
-unsigned cap_revoke_some(struct cap *c, unsigned budget);
-bool cap_has_descendants(const struct cap *c);
+/* Delete descendants of c. 0: none is left; 1: call again, and until then nothing that is left may be copied. */
+int cap_revoke(struct cap *c);
 
 /* The record in a slot of e's table, NULL when there is no such slot. */
 struct cap *cap_slot(const struct env *e, unsigned long slot);

@@ -290,37 +290,51 @@ static int destroy_sweep(struct env *e)
 		if (f->type != FRAME_DATA) {
 			recharge_parent(e);
 			f->owner = e->parent->id;
-		} else if (f->ncaps == 0) {
-			f->owner = 0;		/* requests in flight: frame_unpin() frees it */
+			continue;
+		}
+		while (f->ncaps > 0) {
+			struct cap *c = priv_of(ppn)->caps.head;
+
+			cap_unbind(c);
+			cap_remove(c);
+		}
+		n += CAP_LIST_MAX / 8;
+		if (f->order == PAGE_ORDER_JOINED) {
+			frame_shrink(ppn);
+			e->sweep_cursor--;		/* again, until 2 MiB of it are left */
+		} else if (f->pins > 0) {
+			f->owner = 0;			/* requests in flight: frame_unpin() frees it */
 			env_uncharge(e->id, pages_of_order(f->order));
 		} else {
-			while (f->ncaps > 0) {
-				struct cap *c = priv_of(ppn)->caps.head;
-
-				cap_unbind(c);
-				cap_remove(c);
-			}
 			frame_release(ppn);
-			n += CAP_LIST_MAX / 8;
-			if (f->type == FRAME_DATA && f->pins > 0)
-				e->sweep_cursor--;	/* look again: it is nobody's now */
 		}
 	}
 	return e->pub->held > 0;
 }
 
+static struct cap *first_cap(const struct env *e)
+{
+	return priv_of(e->page)->caps.head;
+}
+
 int env_destroy_step(struct env *e)
 {
-	/* Children first, from the youngest generation: nothing of theirs may outlive what it was made of. */
 	if (e->state != ENV_DYING)
 		destroy_begin(e);
+	/*
+	 * Children first, from the youngest generation: nothing of theirs may outlive what it was made of. Whoever is above
+	 * stops now, so that it makes no new ones.
+	 */
 	if (e->child != NULL) {
 		struct env *c = e->child;
 
-		while (c->child != NULL)
+		while (c->child != NULL) {
+			if (c->state != ENV_DYING)
+				destroy_begin(c);
 			c = c->child;
-		if (env_destroy_step(c) == 0)
-			page_unclaim(priv_of(c->page)->caps.head);
+		}
+		if (cap_revoke(first_cap(c)) == 0 && env_destroy_step(c) == 0)
+			page_unclaim(first_cap(c));
 		return 1;
 	}
 	if (destroy_caps(e) != 0)

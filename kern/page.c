@@ -118,6 +118,16 @@ void frame_take_boot(ppn_t ppn, enum cap_type as)
 	frame_of(ppn)->level = as;
 }
 
+/* c, empty, becomes the one capability of a page that has none. */
+static void first_cap(struct cap *c, ppn_t ppn, unsigned order)
+{
+	c->type = CAP_PAGE;
+	c->rights = RIGHTS_PAGE;
+	c->aux = order;
+	c->object = ppn;
+	cap_insert_first(c);
+}
+
 int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 {
 	ppn_t n = pages_of_order(order);
@@ -143,11 +153,7 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 		f->tail = i != 0;
 		f->parent = i != 0 ? ppn : 0;
 	}
-	c->type = CAP_PAGE;
-	c->rights = RIGHTS_PAGE;
-	c->aux = order;
-	c->object = ppn;
-	cap_insert_first(c);
+	first_cap(c, ppn, order);
 	return 0;
 }
 
@@ -176,6 +182,33 @@ void frame_release(ppn_t ppn)
 	/* With requests in flight the frame stays nobody's and charged, until frame_unpin() comes here for the last of them. */
 	if (frame_of(ppn)->pins == 0)
 		frame_free(ppn);
+}
+
+bool frame_shrink(ppn_t ppn)
+{
+	struct frame_priv *p = priv_of(ppn);
+	unsigned blocks = p->live != 0 ? p->live : SV39_ENTRIES;	/* live: what is left, meanwhile */
+	ppn_t last = ppn + (blocks - 1) * pages_of_order(1);
+
+	frame_of(last)->tail = 0;
+	frame_of(last)->order = 1;
+	frame_free(last);
+	p->live = blocks - 1;
+	if (p->live > 1)
+		return false;
+	p->live = 0;
+	frame_of(ppn)->order = 1;
+	return true;
+}
+
+bool page_shrink(struct cap *c)
+{
+	page_unbind_cap(c);
+	c->rights = 0;		/* with a piece missing it is good for nothing but the rest of this */
+	if (!frame_shrink(c->object))
+		return false;
+	c->aux = 1;
+	return true;
 }
 
 void frame_pin(ppn_t ppn)
@@ -471,8 +504,10 @@ long sys_page_batch(struct env *self, unsigned long ctx, unsigned long ops, unsi
 
 	if (root == 0)
 		return err;
-	if (n < 1 || n > PAGES_MAX || ops > SV39_USER_TOP || n * sizeof(op) > SV39_USER_TOP - ops)
+	if (n < 1 || n > PAGES_MAX)
 		return -E_INVAL;
+	if (ops > SV39_USER_TOP || n * sizeof(op) > SV39_USER_TOP - ops)
+		return -E_FAULT;
 	for (i = 0; i < n; i++) {
 		uva_t at = ops + i * sizeof(op);
 
@@ -488,6 +523,83 @@ long sys_page_batch(struct env *self, unsigned long ctx, unsigned long ops, unsi
 	if (i > 0)
 		ctx_fence(root);
 	return i > 0 ? (long)i : -E_FAULT;
+}
+
+/* Is c all there is of its page, so that the page may become part of a larger one, or several smaller ones? */
+static bool page_whole(const struct cap *c)
+{
+	const struct frame *f = frame_of(c->object);
+
+	return c->type == CAP_PAGE && (c->rights & RIGHTS_PAGE) == RIGHTS_PAGE && c->binding == 0 && f->ncaps == 1 && f->pins == 0;
+}
+
+long sys_page_join(struct env *self, unsigned long slot)
+{
+	struct cap *first = cap_get(self, slot, CAP_PAGE);
+	unsigned order;
+	ppn_t ppn;
+
+	if (first == NULL)
+		return -E_NOCAP;
+	order = cap_order(first);
+	ppn = first->object;
+	if (order + 1 > PAGE_ORDER_JOINED || (ppn & (pages_of_order(order + 1) - 1)) != 0)
+		return -E_INVAL;
+	for (unsigned i = 0; i < SV39_ENTRIES; i++) {
+		struct cap *c = cap_get(self, slot + i, CAP_PAGE);
+
+		if (c == NULL)
+			return -E_NOCAP;
+		if (c->object != ppn + i * pages_of_order(order) || cap_order(c) != order)
+			return -E_INVAL;
+		if (!page_whole(c) || frame_of(c->object)->owner != frame_of(ppn)->owner)
+			return -E_TYPE;
+	}
+
+	for (unsigned i = 1; i < SV39_ENTRIES; i++) {
+		struct cap *c = cap_slot(self, slot + i);
+		struct frame *f = frame_of(c->object);
+
+		cap_remove(c);
+		f->tail = 1;
+		f->order = 0;
+		f->parent = ppn;
+		f->word = 0;
+	}
+	first->aux = order + 1;
+	frame_of(ppn)->order = order + 1;
+	return 0;
+}
+
+long sys_page_split(struct env *self, unsigned long slot, unsigned long others)
+{
+	struct cap *first = cap_get(self, slot, CAP_PAGE);
+	unsigned order;
+	ppn_t ppn;
+
+	if (first == NULL)
+		return -E_NOCAP;
+	if (cap_order(first) == 0)
+		return -E_INVAL;
+	if (!page_whole(first))
+		return -E_TYPE;
+	for (unsigned i = 0; i < SV39_ENTRIES - 1; i++)
+		if (cap_empty_slot(self, others + i) == NULL)
+			return -E_SLOT;
+
+	ppn = first->object;
+	order = cap_order(first) - 1;
+	first->aux = order;
+	frame_of(ppn)->order = order;
+	for (unsigned i = 1; i < SV39_ENTRIES; i++) {
+		ppn_t part = ppn + i * pages_of_order(order);
+
+		frame_of(part)->tail = 0;
+		frame_of(part)->order = order;
+		frame_of(part)->parent = 0;
+		first_cap(cap_slot(self, others + i - 1), part, order);
+	}
+	return 0;
 }
 
 /* ---- user memory ---- */

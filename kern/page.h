@@ -60,6 +60,13 @@ ppn_t frame_any(void);
 
 /* The last capability is gone: free the frame, now or when the last pin goes. */
 void frame_release(ppn_t ppn);
+/*
+ * c, the only capability of a 1 GiB page, loses 2 MiB of it. True when what is left is a 2 MiB page, to be released like others:
+ * no call frees a quarter of a million frames at once.
+ */
+bool page_shrink(struct cap *c);
+/* The same without a capability. */
+bool frame_shrink(ppn_t ppn);
 void frame_pin(ppn_t ppn);
 void frame_unpin(ppn_t ppn);
 

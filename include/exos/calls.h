@@ -75,8 +75,8 @@
 	X(cap_delete, 1, unsigned long, slot) \
 	/* \
 	 * Delete every descendant of a capability and break their bindings. \
-	 * Result: number of capabilities deleted. Errors: E_NOCAP. \
-	 * Notes: complete when it returns: CAP_LIST_MAX bounds the work. \
+	 * Result: 0; 1: more are left, call again. Errors: E_NOCAP. \
+	 * Notes: until it returns 0, what it has not reached yet cannot be copied: the copy is refused with E_BUSY. \
 	 */ \
 	X(cap_revoke, 1, unsigned long, slot) \
 	/* \
@@ -102,7 +102,7 @@
 	/* \
 	 * Take a free page of memory. \
 	 * env: who holds and pays: 0, or an environment with RIGHT_CONTROL. slot: empty slot of its table. frame: frame number, \
-	 * or FRAME_ANY (order 0 only). order: 0 4 KiB, 1 2 MiB. \
+	 * or FRAME_ANY (order 0 only). order: 0 4 KiB, 1 2 MiB; 1 GiB by page_join(). \
 	 * Result: the frame number. The page is zero, unless its last owner takes it again. \
 	 * Errors: E_NOCAP, E_SLOT, E_INVAL; E_NOMEM; E_QUOTA; E_DEAD. \
 	 */ \
@@ -138,6 +138,21 @@
 	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL; E_FAULT: ops is not readable and writable. \
 	 */ \
 	X(page_batch, 3, unsigned long, ctx, struct page_op *, ops, unsigned long, n) \
+	/* \
+	 * Make one larger page of 512 consecutive ones: 2 MiB of 4 KiB pages, 1 GiB of 2 MiB pages. \
+	 * slot: the first of 512 slots with page capabilities whose frames follow one another, the first aligned to the larger \
+	 * size; each the only one of its page, with all rights, unbound and unpinned, all charged to one environment. \
+	 * Result: 0; slot holds the larger page, the other 511 are empty. The content stays. \
+	 * Errors: E_NOCAP; E_INVAL: frames do not follow, alignment, or 1 GiB pages; E_TYPE: shared, bound, pinned, rights. \
+	 */ \
+	X(page_join, 1, unsigned long, slot) \
+	/* \
+	 * Take a larger page apart into 512 of the next smaller size. \
+	 * slot: page capability of a larger page, the only one of it, with all rights, unbound and unpinned. others: the first of 511 \
+	 * empty slots, for the second to last part; slot keeps the first. \
+	 * Result: 0. Errors: E_NOCAP, E_SLOT; E_INVAL: it is a 4 KiB page; E_TYPE: shared, bound, pinned, rights. \
+	 */ \
+	X(page_split, 2, unsigned long, slot, unsigned long, others) \
 	/* \
 	 * Donate a page as page table. \
 	 * ctx: context with RIGHT_MAP. va: any address that the table shall cover. level: 0 the leaf table (2 MiB), 1 the one above \

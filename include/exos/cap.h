@@ -13,7 +13,7 @@
 
 enum cap_type {
 	CAP_NONE,
-	CAP_PAGE,	/* a page of memory: 4 KiB or 2 MiB */
+	CAP_PAGE,	/* a page of memory: 4 KiB, 2 MiB or 1 GiB */
 	CAP_TABLE,	/* a page donated as page table; may be bound read-only */
 	CAP_CAPTAB,	/* a page donated as capability table of an environment */
 	CAP_CTX,	/* an addressing context; its page is the root table */
@@ -45,7 +45,8 @@ enum cap_type {
 #define RIGHT_USE	1u	/* RING, CONSOLE, MACHINE, FILTER */
 #define RIGHTS_ALL	0xffu
 
-#define PAGE_ORDER_MAX	1	/* 2 MiB */
+#define PAGE_ORDER_MAX	1	/* page_alloc(): 2 MiB */
+#define PAGE_ORDER_JOINED 2	/* page_join(): 1 GiB */
 #define CAP_LIST_MAX	512	/* capabilities that may stand for one resource */
 #define CAP_DEPTH_MAX	255
 #define CAPS_PER_PAGE	128

@@ -30,11 +30,11 @@ enum frame_type {
 struct frame {
 	uint8_t  type;		/* enum frame_type */
 	uint8_t  level;		/* TABLE: 0 leaf table .. 2 root; KOBJ: enum cap_type */
-	uint8_t  order;		/* DATA, first frame of a larger page: 1 (2 MiB) */
+	uint8_t  order;		/* DATA, first frame of a larger page: 1 (2 MiB), 2 (1 GiB) */
 	uint8_t  tail;		/* 1: part of a larger page whose first frame is `parent` */
 	uint32_t owner;		/* environment that is charged for it, 0: none */
 	uint32_t pins;		/* device requests, rings and u-areas that hold it */
-	uint32_t parent;	/* TABLE: frame of the table above. Tail: first frame */
+	uint32_t parent;	/* TABLE: frame of the table above. Tail: first frame of its 2 MiB, or of the 1 GiB */
 	uint32_t last_owner;	/* FREE: whose data it still holds, 0: zeroed or nobody's */
 	uint32_t ncaps;		/* capabilities that stand for it */
 	uint64_t word;		/* the owner's own; the kernel never reads it */
