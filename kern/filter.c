@@ -501,7 +501,7 @@ unsigned classifier_lookup(struct classifier *c, const uint8_t *frame, size_t le
 #endif
 			const struct filter_node *child = NULL;
 
-			if (len >= b->end)	/* a load beyond the packet is a mismatch */
+			if (len >= b->end)	/* beyond the packet is a mismatch, here and below */
 				child = branch_find(c, b, frame_word(frame, len, b->word) & b->mask);
 			b = b->next;
 			if (child != NULL) {

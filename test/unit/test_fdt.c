@@ -337,6 +337,14 @@ static void structure_is_judged(void **state)
 	smallest();
 	word(5);
 	assert_int_equal(finish(2), -FDT_E_TOKEN);
+	for (uint32_t len = 0xfffffff0; len != 0; len++) {	/* lengths that would wrap */
+		start();
+		word(3), word(len), word(0);
+		assert_int_equal(finish(1), -FDT_E_TRUNCATED);
+	}
+	start();
+	word(3), word(0), word(b.nstrings);			/* a name behind the strings */
+	assert_int_equal(finish(1), -FDT_E_TRUNCATED);
 	smallest();
 	word(4);					/* FDT_NOP is allowed anywhere */
 	assert_int_equal(finish(2), 0);
