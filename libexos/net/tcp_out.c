@@ -30,12 +30,10 @@ static uint32_t window_step(const struct tcp_conn *c)
 
 bool tcp_window_worth(const struct tcp_conn *c)
 {
-	uint32_t step = window_step(c);
+	uint32_t size = c->net->cfg.tcp_rcvbuf;
 
-	/* Data that is flowing carries its own ACKs; two steps keep us from sending one more per segment read. */
-	if (c->rcv_adv != c->rcv_nxt)
-		step = min32(2 * step, c->net->cfg.tcp_rcvbuf / 2);
-	return window_gain(c) >= step;
+	/* While the window is wide, the ACKs of the data themselves carry it on. */
+	return window_gain(c) >= (c->rcv_adv - c->rcv_nxt < size / 4 ? window_step(c) : size / 2);
 }
 
 /* SEG.WND of the segment about to be sent. */

@@ -438,6 +438,7 @@ static inline void wire_know_peer(struct wire *w)
 	struct arp_entry *e;
 	uint8_t f[64];
 
+	arp_flush(w->net);
 	assert_null(arp_lookup(w->net, IP_B, &e));
 	wire_drain(w);
 	wire_input(w, f, make_arp(f, MAC_A, ARP_REPLY, MAC_B, IP_B, MAC_A, IP_A));
