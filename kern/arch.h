@@ -70,6 +70,8 @@ _Noreturn void arch_poweroff(unsigned code);
 /* Pending external interrupt of this hart, 0 none; every claim is completed. */
 unsigned arch_irq_claim(void);
 void arch_irq_complete(unsigned irq);
+/* A device that cannot be silenced is not heard any more. */
+void arch_irq_disable(unsigned irq);
 
 /* Wait until an interrupt is pending. Returns false when this machine does not wait (the simulated one). */
 bool arch_idle(void);

@@ -12,7 +12,7 @@
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
-#define RX_BUDGET 64	/* packets per interrupt; the device keeps its line up while there are more */
+#define RX_BUDGET 64	/* packets per interrupt; nic.rx_more remembers the rest */
 #define TX_BUDGET 64
 #define NIC_PATIENCE 5000	/* slices without a completion until the device counts as broken */
 
@@ -151,7 +151,8 @@ void net_interrupt(unsigned irq)
 {
 	if (!present || irq != nic.irq)
 		return;
-	nic_interrupt(&nic);
+	if (!nic_interrupt(&nic))
+		arch_irq_disable(irq);
 	nic_poll_rx(&nic, RX_BUDGET, deliver, NULL);
 	net_reap();
 	if (nic.rx_more)

@@ -150,13 +150,19 @@ void arch_fp_reset(struct hart *h, struct env *e)
 
 /* ---- board ---- */
 
+/* Device accesses and memory accesses are ordered by name: what a register said is read before memory that it vouches for, ... */
 uint32_t mmio_read32(uintptr_t pa)
 {
-	return *(volatile uint32_t *)arch_kva(pa);
+	uint32_t value = *(volatile uint32_t *)arch_kva(pa);
+
+	__asm__ volatile("fence i, r" ::: "memory");
+	return value;
 }
 
+/* ... and memory that a register announces is written before the register. */
 void mmio_write32(uintptr_t pa, uint32_t value)
 {
+	__asm__ volatile("fence w, o" ::: "memory");
 	*(volatile uint32_t *)arch_kva(pa) = value;
 }
 
@@ -221,6 +227,13 @@ unsigned arch_irq_claim(void)
 void arch_irq_complete(unsigned irq)
 {
 	mmio_write32(board.plic + 0x200004 + 0x1000 * board.plic_context, irq);
+}
+
+void arch_irq_disable(unsigned irq)
+{
+	uintptr_t word = board.plic + 0x2000 + 0x80 * board.plic_context + irq / 32 * 4;
+
+	mmio_write32(word, mmio_read32(word) & ~(1u << irq % 32));
 }
 
 struct hart *arch_hart(void)

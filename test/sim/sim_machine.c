@@ -29,7 +29,7 @@ unsigned arch_asid_bits;
 static size_t console_len, reports_len;
 static struct sim_device devices[DEVICES];
 static unsigned ndevices;
-static uint64_t irq_lines, irq_claimed;
+static uint64_t irq_lines, irq_claimed, irq_disabled;
 static char typed[TYPED];
 static unsigned typed_in, typed_out;
 
@@ -73,7 +73,7 @@ void sim_machine_reset(size_t ram_bytes, unsigned asid_bits)
 	console_len = reports_len = 0;
 	sim_console[0] = sim_reports[0] = 0;
 	ndevices = 0;
-	irq_lines = irq_claimed = 0;
+	irq_lines = irq_claimed = irq_disabled = 0;
 	typed_in = typed_out = 0;
 	sim_power_armed = false;
 	arch_asid_bits = asid_bits;
@@ -153,7 +153,7 @@ void arch_timer_set(ticks_t at)
 unsigned arch_irq_claim(void)
 {
 	for (unsigned i = 1; i < 64; i++)
-		if ((irq_lines & ~irq_claimed) >> i & 1) {
+		if ((irq_lines & ~irq_claimed & ~irq_disabled) >> i & 1) {
 			irq_claimed |= 1ull << i;
 			return i;
 		}
@@ -165,6 +165,11 @@ void arch_irq_complete(unsigned irq)
 	if (irq == 0 || irq >= 64 || !(irq_claimed >> irq & 1))
 		fail("sim: an interrupt is completed that was not claimed");
 	irq_claimed &= ~(1ull << irq);
+}
+
+void arch_irq_disable(unsigned irq)
+{
+	irq_disabled |= 1ull << irq;
 }
 
 void sim_irq_raise(unsigned irq)
@@ -179,7 +184,7 @@ void sim_irq_lower(unsigned irq)
 
 void sim_interrupts(void)
 {
-	for (unsigned rounds = 0; irq_lines & ~irq_claimed; rounds++) {
+	for (unsigned rounds = 0; irq_lines & ~irq_claimed & ~irq_disabled; rounds++) {
 		if (rounds == 1000)
 			fail("sim: a device keeps its interrupt line raised whatever the kernel does");
 		sim_interrupt(SIM_IRQ_EXTERNAL);
