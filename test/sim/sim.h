@@ -119,6 +119,11 @@ uint64_t sim_peek(vaddr_t va);
 void sim_poke(vaddr_t va, uint64_t value);
 /* Could it? Changes no accessed or dirty bit, but fills the TLB. */
 bool sim_can(enum sim_access kind, vaddr_t va);
+/*
+ * Everything that the TLB remembers, of any context that can still run, stands so in the tables. Checked together with the audit at every
+ * return from the kernel: so a fence that is missing fails there, whether a test comes by the address or not.
+ */
+void sim_tlb_check(void);
 
 /*
  * Execute one instruction of the current environment at sim_cpu.x[0]. An exception or ecall is taken at once, as entry.S takes

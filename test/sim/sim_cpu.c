@@ -21,6 +21,14 @@ struct env *sim_current(void)
 	return harts[0].current;
 }
 
+static void leave_kernel(void)
+{
+	if (!sim_audit)
+		return;
+	audit();
+	sim_tlb_check();
+}
+
 /* trap_slow of entry.S: all registers into the record. */
 static void save(void)
 {
@@ -49,8 +57,7 @@ static void restore(struct env *next)
 	} else {
 		memset(sim_cpu.x, 0, sizeof(sim_cpu.x));
 	}
-	if (sim_audit)
-		audit();
+	leave_kernel();
 }
 
 void sim_interrupt(uint64_t cause)
@@ -84,8 +91,7 @@ void sim_exception(uint64_t cause, uint64_t tval)
 	sim_cpu.x[0] = e->handler[UP_FAULT];
 	/* What the kernel itself had in them. */
 	sim_cpu.x[A0] = sim_cpu.x[T0] = sim_cpu.x[T1] = 0;
-	if (sim_audit)
-		audit();
+	leave_kernel();
 }
 
 static bool switches(unsigned long number)
@@ -128,8 +134,7 @@ static void ecall(void)
 	sim_cpu.x[T0] = sim_cpu.x[T1] = sim_cpu.x[T2] = 0;
 	for (unsigned r = T3; r <= T6; r++)
 		sim_cpu.x[r] = 0;
-	if (sim_audit)
-		audit();
+	leave_kernel();
 }
 
 void sim_run(struct env *e)

@@ -245,3 +245,72 @@ void sim_poke(vaddr_t va, uint64_t value)
 	if (cause != 0)
 		panic(__FILE__, __LINE__, "sim_poke: a store that the test knows to succeed faults", va, cause);
 }
+
+/* The context that an ASID stands for now; 0: none, and what is cached for it nobody can reach. */
+static ppn_t root_of_asid(asid_t asid)
+{
+	if (arch_asid_bits == 0)
+		return sim_cpu.root;
+	for (ppn_t p = first_ppn; p < end_ppn; p++)
+		if (frame_of(p)->type == FRAME_TABLE && frame_of(p)->level == 2 && priv_of(p)->asid == asid &&
+		    priv_of(p)->asid_gen == asid_generation)
+			return p;
+	return 0;
+}
+
+static void check_leaf(const struct leaf *l, ppn_t root)
+{
+	vaddr_t va = l->vpn << PAGE_SHIFT;
+	unsigned level = 0;
+	pte_t *e = sv39_leaf(root, va, &level), now = e != NULL ? *e : 0;
+
+	/* Accessed and dirty bits that memory has and the cache does not are set again; the other way round a change is missed. */
+	if ((now & ~(PTE_A | PTE_D)) != (l->pte & ~(PTE_A | PTE_D)) || (l->pte & ~now & (PTE_A | PTE_D)) ||
+	    (now != 0 && level != l->level))
+		panic(__FILE__, __LINE__, "sim: a translation is still cached that is not so any more: a fence is missing", va, l->pte);
+}
+
+static void check_pointer(const struct pointer *p, ppn_t root)
+{
+	vaddr_t va = p->prefix << covers(p->level);
+	pte_t *e = sv39_entry(root, va, p->level + 1);
+
+	if (e == NULL || !pte_is_table(*e) || pte_ppn(*e) != p->table)
+		panic(__FILE__, __LINE__, "sim: a pointer to a table is still cached that is not so any more: a fence is missing", va,
+		      p->table);
+}
+
+void sim_tlb_check(void)
+{
+	static struct {
+		bool known;
+		ppn_t root;
+	} cache[64];
+
+	memset(cache, 0, sizeof(cache));
+	for (unsigned i = 0; i < LEAVES + POINTERS; i++) {
+		bool leaf = i < LEAVES;
+		struct leaf *l = &leaves[i % LEAVES];
+		struct pointer *p = &pointers[i % POINTERS];
+		asid_t asid = leaf ? l->asid : p->asid;
+		ppn_t root;
+
+		if (leaf ? !l->used : !p->used)
+			continue;
+		if (asid < ARRAY_SIZE(cache)) {
+			if (!cache[asid].known) {
+				cache[asid].root = root_of_asid(asid);
+				cache[asid].known = true;
+			}
+			root = cache[asid].root;
+		} else {
+			root = root_of_asid(asid);
+		}
+		if (root == 0)
+			continue;
+		if (leaf)
+			check_leaf(l, root);
+		else
+			check_pointer(p, root);
+	}
+}

@@ -42,6 +42,8 @@ ppn_t sim_frame(const struct env *e, unsigned slot);
 /* Bind the page in a slot of e at an address of e's own context; which slot holds that: SLOT_CTX and SIM_SLOT_CTX are equal. */
 void sim_bind(struct env *e, vaddr_t va, unsigned slot, unsigned prot);
 
+/* sim_child() stops where it is refused, instead of failing the test. */
+extern bool sim_lenient;
 /* A child of parent, ready to run, with pages for its guarantee. It pays for its world itself. */
 struct sim_child sim_child(struct env *parent, uint32_t guarantee);
 /* End a child completely. */

@@ -1,0 +1,423 @@
+/*
+ * sim_drive.c - random but plausible operations
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exos/flow.h"
+#include "exos/ring.h"
+#include "kern/syscall.h"
+#include "test/sim/sim_drive.h"
+
+/*
+ * Arguments of each call, a letter each:
+ *	e environment, 0 for oneself	s any used slot		n an empty slot		p t c l f r i: PAGE TABLE CTX SLICE FLOW RING FILTER
+ *	a page, often one that may become something else	R rights	P prot	v address	N pages	L level	F frame	o order
+ *	k property and its two values	g guarantee	x slice	y slices	E event bits	m mask	d deadline	w word	j index
+ *	b u memory of the caller: for reading by the kernel, prepared with what the call expects; for writing	z small number
+ *	C M console, machine
+ */
+static const char *const shapes[CALL_COUNT] = {
+	[CALL_null] = "",		[CALL_yield] = "e",		[CALL_wait] = "md",		[CALL_exit] = "z",
+	[CALL_notify] = "eE",		[CALL_cap_copy] = "esnRxy",	[CALL_cap_grant] = "senRxy",	[CALL_cap_delete] = "s",
+	[CALL_cap_revoke] = "s",	[CALL_cap_info] = "su",		[CALL_cap_word] = "sw",		[CALL_object_end] = "s",
+	[CALL_page_alloc] = "enFo",	[CALL_page_bind] = "cvpNP",	[CALL_page_unbind] = "cvN",	[CALL_page_protect] = "cvNP",
+	[CALL_page_batch] = "cbz",	[CALL_table_bind] = "cvLa",	[CALL_table_unbind] = "cvL",	[CALL_ctx_create] = "a",
+	[CALL_expose_bind] = "cvzzN",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
+	[CALL_env_regs] = "ezu",	[CALL_slice_bind] = "lxye",	[CALL_flow_derive] = "fabR",	[CALL_ring_create] = "apj",
+	[CALL_ring_buffer] = "rjp",	[CALL_filter_bind] = "afrbz",	[CALL_net_send] = "rfbzw",	[CALL_console_write] = "Cbz",
+	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_report_write] = "Mbz",	[CALL_poweroff] = "sz",
+};
+
+static unsigned byte(struct sim_drive *d)
+{
+	if (d->data == NULL) {
+		d->seed = d->seed * 6364136223846793005u + 1442695040888963407u;
+		return d->seed >> 56;
+	}
+	if (d->left == 0)
+		return 0;
+	d->left--;
+	return *d->data++;
+}
+
+static unsigned below(struct sim_drive *d, unsigned n)
+{
+	return n <= 256 ? byte(d) % n : (byte(d) << 8 | byte(d)) % n;
+}
+
+/* Mostly true, false, ...: one in n. */
+static bool one_in(struct sim_drive *d, unsigned n)
+{
+	return byte(d) % n == n - 1;
+}
+
+static unsigned long wild(struct sim_drive *d)
+{
+	static const unsigned long edges[] = { 0, 1, ~0ul, ~0ul - 4095, 1ul << 63, SV39_USER_TOP, SV39_USER_TOP - 4096, SV39_USER_TOP - 1,
+		1ul << 32, 0xffffffff, 0x80000000, 0x80000, 511, 512, 513, SIM_ARGS + 1, 0xffffffc080000000 };
+	unsigned i = byte(d);
+
+	return i < 200 ? edges[i % ARRAY_SIZE(edges)] : (unsigned long)byte(d) << byte(d) % 64;
+}
+
+/* A slot of e that holds the type, CAP_NONE: anything but empty; 0 when there is none. */
+static unsigned slot_of(struct sim_drive *d, const struct env *e, unsigned type, bool empty)
+{
+	unsigned start = e->nslots != 0 ? below(d, e->nslots) : 0;
+
+	for (unsigned n = 0; n < e->nslots; n++) {
+		unsigned s = (start + n) % e->nslots;
+		const struct cap *c = s != 0 ? cap_slot(e, s) : NULL;
+
+		if (c != NULL && (empty ? c->type == CAP_NONE : type == CAP_NONE ? c->type != CAP_NONE : c->type == type))
+			return s;
+	}
+	return 0;
+}
+
+/* A page that could become a table or an object. */
+static unsigned claimable(struct sim_drive *d, const struct env *e)
+{
+	unsigned start = e->nslots != 0 ? below(d, e->nslots) : 0;
+
+	for (unsigned n = 0; n < e->nslots; n++) {
+		unsigned s = (start + n) % e->nslots;
+		const struct cap *c = s != 0 ? cap_slot(e, s) : NULL;
+
+		if (c != NULL && c->type == CAP_PAGE && page_claimable(c) == 0)
+			return s;
+	}
+	return 0;
+}
+
+static vaddr_t address(struct sim_drive *d)
+{
+	switch (byte(d) % 8) {
+	case 0:
+		return (vaddr_t)below(d, 4) << 21;
+	case 1:
+		return (vaddr_t)below(d, 3) << 30;
+	case 2:
+		return SIM_CODE + below(d, 6) * PAGE_SIZE;
+	case 3:
+		return SV39_USER_TOP - (1 + below(d, 3)) * PAGE_SIZE;
+	default:
+		return SIM_FREE + below(d, 8) * PAGE_SIZE;
+	}
+}
+
+/* Something of an environment that the caller may know. */
+static struct env *any_env(struct sim_drive *d)
+{
+	struct env *all[ENV_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		if (env_table[i] != NULL)
+			all[n++] = env_table[i];
+	return all[below(d, n)];
+}
+
+static void put(vaddr_t at, const void *from, size_t n)
+{
+	for (size_t i = 0; i < n; i += 8) {
+		uint64_t w = 0;
+
+		memcpy(&w, (const char *)from + i, n - i < 8 ? n - i : 8);
+		if (sim_store(at + i, w, 8) != 0)
+			return;
+	}
+}
+
+static void random_predicate(struct sim_drive *d, struct flow_predicate *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->version = one_in(d, 32) ? 2 : FLOW_VERSION;
+	p->natoms = below(d, one_in(d, 16) ? 20 : 4);
+	for (unsigned i = 0; i < p->natoms && i < FLOW_ATOMS_MAX; i++) {
+		struct flow_atom *a = &p->atom[i];
+
+		a->offset = 12 + 2 * below(d, one_in(d, 16) ? 80 : 3);
+		a->width = 1u << below(d, 2);
+		a->mask = a->width == 1 ? 0xff : 0xffff;
+		a->value = below(d, 4);
+	}
+}
+
+/* What the call expects in memory, in the argument pages, if they are still there. */
+static vaddr_t prepare(struct sim_drive *d, struct env *e, unsigned call)
+{
+	vaddr_t at = SIM_ARGS + (one_in(d, 4) ? PAGE_SIZE - 8 * below(d, 16) : 0);
+
+	switch (call) {
+	case CALL_page_batch:
+		for (unsigned i = 0; i < 4; i++) {
+			struct page_op op = {
+				.op = below(d, one_in(d, 16) ? 256 : 3), .prot = 1 + below(d, one_in(d, 16) ? 256 : 15),
+				.slot = slot_of(d, e, CAP_PAGE, false), .va = address(d),
+			};
+
+			put(at + i * sizeof(op), &op, sizeof(op));
+		}
+		break;
+	case CALL_flow_derive: {
+		struct flow_spec s = { .version = FLOW_VERSION, .flags = one_in(d, 4) ? FLOW_SHARED : 0 };
+
+		random_predicate(d, &s.receive);
+		random_predicate(d, &s.send);
+		put(at, &s, sizeof(s));
+		break;
+	}
+	case CALL_filter_bind: {
+		struct flow_predicate p;
+
+		random_predicate(d, &p);
+		put(at, &p, sizeof(p));
+		break;
+	}
+	case CALL_net_send:
+		for (unsigned i = 0; i < 4; i++) {
+			struct send_segment s = {
+				.slot = slot_of(d, e, CAP_PAGE, false), .offset = below(d, 4097),
+				.length = one_in(d, 8) ? below(d, 5000) : 60 + below(d, 200),
+			};
+
+			put(at + i * sizeof(s), &s, sizeof(s));
+		}
+		break;
+	case CALL_env_regs: {
+		struct env_regs r = { .pc = SIM_CODE + below(d, 4) };
+
+		put(at, &r, sizeof(r));
+		break;
+	}
+	default:
+		break;
+	}
+	return at;
+}
+
+static void property(struct sim_drive *d, struct env *e, unsigned long *a)
+{
+	a[0] = below(d, one_in(d, 32) ? 256 : ENV_PROPERTIES);
+	a[1] = byte(d) % 4;
+	a[2] = 0;
+	switch (a[0]) {
+	case ENV_CONTEXT:
+		a[1] = slot_of(d, e, CAP_CTX, false);
+		break;
+	case ENV_UAREA:
+		a[1] = slot_of(d, e, CAP_PAGE, false);
+		a[2] = address(d);
+		break;
+	case ENV_HANDLER:
+		a[2] = one_in(d, 4) ? 0 : SIM_CODE + below(d, 64) * 4;
+		break;
+	case ENV_RESUME:
+		a[1] = SIM_CODE;
+		a[2] = SIM_CODE + 32;
+		break;
+	case ENV_WINDOW:
+		a[1] = below(d, 256);
+		a[2] = below(d, 64);
+		break;
+	case ENV_GUARANTEE:
+		a[1] = below(d, 80);
+		break;
+	case ENV_EVENT_UP:
+		a[1] = one_in(d, 2) ? EV_USER_MASK : 0;
+		break;
+	case ENV_RUN:
+		a[1] = !one_in(d, 4);
+		break;
+	default:
+		break;
+	}
+}
+
+static unsigned long argument(struct sim_drive *d, struct env *e, struct env *other, unsigned call, char kind)
+{
+	static const struct { char letter; uint8_t type; } types[] = {
+		{ 'p', CAP_PAGE }, { 't', CAP_TABLE }, { 'c', CAP_CTX }, { 'l', CAP_SLICE }, { 'f', CAP_FLOW }, { 'r', CAP_RING },
+		{ 'i', CAP_FILTER }, { 'C', CAP_CONSOLE }, { 'M', CAP_MACHINE },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i].letter == kind)
+			return slot_of(d, e, types[i].type, false);
+	switch (kind) {
+	case 'e':
+		return one_in(d, 3) ? 0 : slot_of(d, e, CAP_ENV, false);
+	case 's':
+		return slot_of(d, call == CALL_cap_copy ? other : e, CAP_NONE, false);
+	case 'n':
+		return slot_of(d, call == CALL_cap_copy ? e : other, CAP_NONE, true);
+	case 'a':
+		return one_in(d, 8) ? slot_of(d, e, CAP_PAGE, false) : claimable(d, e);
+	case 'R':
+		return one_in(d, 2) ? RIGHTS_ALL : one_in(d, 2) ? 7 : below(d, 8);
+	case 'P':
+		return 1 + below(d, 15);
+	case 'v':
+		return address(d);
+	case 'N':
+		return one_in(d, 4) ? 1 + below(d, 6) : 1;
+	case 'L':
+		return below(d, 2);
+	case 'F':
+		return one_in(d, 4) ? first_ppn + below(d, end_ppn - first_ppn) : one_in(d, 8) ?
+			(first_ppn + below(d, end_ppn - first_ppn)) & ~511u : FRAME_ANY;
+	case 'o':
+		return one_in(d, 8);
+	case 'g':
+		return below(d, 40);
+	case 'x':
+		return one_in(d, 4) ? below(d, SLICES) : 0;
+	case 'y':
+		return one_in(d, 3) ? 1 + below(d, SLICES) : call == CALL_slice_bind ? SLICES : 0;
+	case 'E':
+		return EV_USER(below(d, 4)) | (one_in(d, 16) ? 1 : 0);
+	case 'm':
+		return one_in(d, 2) ? EV_USER(below(d, 4)) : EV_CHILD | EV_RING(1);
+	case 'd':
+		return one_in(d, 2) ? sim_now + below(d, 60000) : 0;
+	case 'w':
+		return byte(d);
+	case 'j':
+		return below(d, one_in(d, 8) ? 256 : 4);
+	case 'z':
+		return below(d, one_in(d, 8) ? 256 : 5);
+	case 'b':
+		return prepare(d, e, call);
+	case 'u':
+		return prepare(d, e, call);
+	default:
+		return 0;
+	}
+}
+
+/* One that may run, 0: nobody may. */
+static struct env *ready_env(struct sim_drive *d)
+{
+	struct env *e = any_env(d);
+
+	if (e->state == ENV_READY && e->context != 0)
+		return e;
+	return sim_init_env->state == ENV_READY ? sim_init_env : NULL;
+}
+
+static bool call_step(struct sim_drive *d, struct env *e)
+{
+	unsigned call = below(d, CALL_COUNT);
+	const char *shape = shapes[call];
+	unsigned long a[8] = { 0 };
+	struct env *other = e;
+	long r;
+
+	/* The first environment may not leave; what it holds in the beginning it keeps, so that the world goes on. */
+	if (call == CALL_exit && e == sim_init_env)
+		return true;
+	sim_run(e);
+	for (unsigned i = 0; shape[i] != 0; i++) {
+		if (shape[i] == 'k') {
+			property(d, e, &a[i]);
+			continue;
+		}
+		a[i] = argument(d, e, other, call, shape[i]);
+		if (shape[i] == 'e' && a[i] != 0)
+			other = env_at(cap_slot(e, a[i])->object);
+	}
+	if (call == CALL_poweroff && a[0] == SLOT_MACHINE && e == sim_init_env)
+		return true;
+	if (one_in(d, 16))
+		a[byte(d) % 6] = wild(d);
+	if (e == sim_init_env && (call == CALL_cap_delete || call == CALL_object_end || call == CALL_page_unbind ||
+	    call == CALL_table_unbind) && a[0] < 32)
+		return true;
+	if (d->trace)
+		fprintf(stderr, "%u: env %x %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", d->done, e->id, call_names[call], a[0], a[1], a[2],
+			a[3], a[4], a[5]);
+	r = sim_ecall(e, call, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (d->trace)
+		fprintf(stderr, " = %ld %s\n", r, r < 0 ? sim_error(r) : "");
+	if (r < 0 && r != SIM_SWITCHED)
+		d->refused[call]++;
+	else
+		d->answered[call]++;
+	return true;
+}
+
+static void spawn(struct sim_drive *d, struct env *e)
+{
+	unsigned living = 0, empty = 0;
+
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		living += env_table[i] != NULL;
+	for (unsigned s = SIM_SLOT_FREE; s < e->nslots; s++)
+		empty += cap_empty_slot(e, s) != NULL;
+	if (living >= 8 || empty < 16 || free_frames - promised_frames + env_own_guarantee(e) < 64)
+		return;
+	sim_lenient = true;
+	sim_child(e, 10 + below(d, 60));
+	sim_lenient = false;
+}
+
+bool sim_drive_step(struct sim_drive *d)
+{
+	struct env *e;
+	uint64_t v;
+
+	if (d->data != NULL && d->left < 2)
+		return false;
+	if (setjmp(sim_power) != 0)
+		return false;
+	sim_power_armed = true;
+	d->done++;
+	e = ready_env(d);
+	if (e == NULL)
+		return false;
+	switch (byte(d) % 16) {
+	case 0:
+		sim_run(e);
+		sim_load(address(d), &v, 8);
+		break;
+	case 1:
+		sim_run(e);
+		sim_store(address(d), byte(d), 8);
+		break;
+	case 2:
+		sim_advance(1 + below(d, 20000));
+		break;
+	case 3:
+		if (e != sim_init_env) {
+			sim_run(e);
+			sim_exception(13, address(d));
+		}
+		break;
+	case 4:
+		spawn(d, e);
+		break;
+	default:
+		call_step(d, e);
+	}
+	sim_power_armed = false;
+	return true;
+}
+
+void sim_drive_end_all(void)
+{
+	struct env *init = sim_init_env;
+
+	for (unsigned n = 0; n < 1000000 && init->child != NULL; n++) {
+		for (unsigned s = 1; s < init->nslots; s++) {
+			const struct cap *c = cap_slot(init, s);
+
+			if (c->type == CAP_ENV && c->depth == 0 && s != SLOT_SELF)
+				sim_call(init, object_end, s);
+		}
+	}
+	if (init->child != NULL)
+		sim_fail("sim: children do not end");
+}
