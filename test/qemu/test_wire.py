@@ -30,8 +30,13 @@ def echo(machine, mac, data, sport=40000, tries=3):
     return None
 
 
+def pings(machine, mac, tries=5):
+    """Does it answer? Right behind a flood a ring may be full, and one packet more is dropped as it should be."""
+    return any(machine.wire.ping(mac=mac, sequence=n, timeout=1.0) for n in range(tries))
+
+
 def well(machine, mac):
-    assert machine.wire.ping(mac=mac), "ping"
+    assert pings(machine, mac), "ping"
     assert echo(machine, mac, b"well?") == b"well?", "udp echo"
     assert page(machine) == 200, "page"
 
@@ -51,16 +56,17 @@ def test_ping(machine):
 
 
 def test_every_length(machine):
-    """Frames of 0 to 1600 bytes, as zeros, as random bytes, and as the front of a good packet cut there."""
+    """Frames of 1 to 1600 bytes, as zeros, as random bytes, and as the front of a good packet cut there. (Of 0 bytes there is
+    none: the emulator takes an empty datagram for the end of the wire.)"""
     mac = machine.wire.resolve()
     rng = random.Random(1)
     whole = w.ethernet(mac, w.ETH_IP, w.ipv4(w.GUEST_IP, w.UDP, w.udp(w.GUEST_IP, 40001, 7, b"x" * 1472)))
-    for n in range(0, 1601):
+    for n in range(1, 1601):
         machine.wire.send(whole[:n])
         machine.wire.send((mac + rng.randbytes(1600))[:n])
         machine.wire.send(whole[:14] + b"\0" * (n - 14) if n > 14 else b"\0" * n)
         if n % 200 == 0:
-            assert machine.wire.ping(mac=mac), n
+            assert pings(machine, mac), n
     for n in (2000, 4096, 9000, 65535):
         machine.wire.send((whole + b"\0" * n)[:n])
     well(machine, mac)
@@ -86,7 +92,7 @@ def test_malformed_headers(machine):
         for at in range(6, min(len(packet), 62)):
             for value in (0x00, 0x01, 0x7f, 0x80, 0xff):
                 machine.wire.send(packet[:at] + bytes([value]) + packet[at + 1:])
-        assert machine.wire.ping(mac=mac)
+        assert pings(machine, mac)
     well(machine, mac)
 
 
@@ -101,7 +107,7 @@ def test_random_frames(machine):
             body = w.ipv4(w.GUEST_IP, rng.choice((w.TCP, w.UDP, w.ICMP)), body)
         machine.wire.send(head + body)
         if n % 1000 == 0:
-            assert machine.wire.ping(mac=mac), n
+            assert pings(machine, mac), n
     well(machine, mac)
 
 

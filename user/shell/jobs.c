@@ -24,6 +24,7 @@
 #define JOBS		16
 #define PAGES_EACH	1024		/* guarantee of a program, unless -p says otherwise */
 #define SLICES_EACH	4		/* likewise, -s */
+#define BURIAL_US	1000000
 #define CTRL_C		3
 #define SUPERPAGE	(2ul << 20)
 
@@ -360,6 +361,11 @@ void jobs_kill(const char *which)
 		return;
 	}
 	err = kill_other(env);
-	if (err < 0)
+	if (err < 0) {
 		printf("kill: %s\n", exos_strerror(err));
+		return;
+	}
+	/* Its parent takes it apart; the prompt comes afterwards. */
+	for (unsigned long until = deadline_us(BURIAL_US); exposed_env_of(id) != NULL && time_now() < until;)
+		sys_wait(0, deadline_us(1000));
 }
