@@ -8,7 +8,8 @@
  *
  * Convention: a0 holds the number and afterwards the result, a1..a6 the arguments. ra, sp, gp, tp and s0-s11 survive; t0-t6
  * and a1-a7 are lost: they come back as zero or unchanged, never with a value of the kernel. `ctx`, `env`, `slot` and the
- * like are slot numbers in the caller's capability table; env 0 is the caller itself. A negative result is an E_* code, and then nothing has changed.
+ * like are slot numbers in the caller's capability table; env 0 is the caller itself. A negative result is an E_* code, and
+ * then nothing has changed.
  */
 #ifndef EXOS_CALLS_H
 #define EXOS_CALLS_H
