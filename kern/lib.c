@@ -31,6 +31,8 @@ void kprintf(const char *fmt, ...)
 		char pad = ' ';
 
 		if (*fmt != '%') {
+			if (*fmt == '\n')
+				arch_console_putc('\r');	/* a terminal wants both */
 			arch_console_putc(*fmt);
 			continue;
 		}

@@ -49,8 +49,10 @@ void console_flush(void)
 static int put(char c, FILE *f)
 {
 	(void)f;
+	if (c == '\n')
+		line[line_used++] = '\r';	/* a terminal wants both */
 	line[line_used++] = c;
-	if (c == '\n' || line_used == sizeof(line))
+	if (c == '\n' || line_used >= sizeof(line) - 1)
 		console_flush();
 	return (unsigned char)c;
 }
