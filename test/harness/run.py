@@ -83,7 +83,8 @@ def command_serve(args):
     with machine(args, console_file=log) as m:
         budget = args.budget or qemu.BOOT_SECONDS
         deadline, boot = time.monotonic() + budget, qemu.BootWatch(m, budget)
-        while not answers(m.url):
+        # Not before it says so itself: a connection that finds nobody would wait for its timeout first.
+        while not (m.is_up() and answers(m.url)):
             if stopping.is_set():
                 return PASS
             if not m.running():
