@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "../../libexos/net/tcp.h"
+#include "net_audit.h"
 
 #define IP_A	NET_IP(10, 0, 0, 1)
 #define IP_B	NET_IP(10, 0, 0, 2)
@@ -225,6 +225,8 @@ static inline void wire_input(struct wire *w, const uint8_t *frame, size_t len)
 	memcpy(copy, frame, len);
 	net_input(w->net, copy, len);
 	free(copy);
+	if (w->net->conns.used <= 16)
+		net_audit(w->net);
 }
 
 /* ---- Making frames of the peer ---- */

@@ -188,6 +188,8 @@ static bool sim_step(struct sim *s)
 		net_input(f->to->net, f->frame, f->len);
 		free(f);
 	}
+	net_audit(s->host[0].net);
+	net_audit(s->host[1].net);
 	return true;
 }
 
