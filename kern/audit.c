@@ -393,17 +393,17 @@ static void audit_tables(void)
 			continue;
 		LAW(e->ncaptab <= CAPTAB_PAGES && e->nslots <= e->ncaptab * CAPS_PER_PAGE, e->id, e->ncaptab);
 		for (unsigned n = 0; n < e->ncaptab; n++, pages++) {
-			const struct cap *table = page_kva(e->captab[n]);
-			const struct frame *f = frame_of(e->captab[n]);
+			const struct cap *table = e->captab[n];
+			const struct frame *f = frame_of(kva_page(table));
 
-			LAW(f->type == FRAME_KOBJ && f->level == CAP_CAPTAB && f->ncaps == 1, e->id, e->captab[n]);
+			LAW(f->type == FRAME_KOBJ && f->level == CAP_CAPTAB && f->ncaps == 1, e->id, n);
 			for (unsigned m = 0; m < n; m++)
 				LAW(e->captab[m] != e->captab[n], e->id, m);
 			for (unsigned s = 0; s < CAPS_PER_PAGE; s++)
 				audit_slot(&table[s]);
 		}
 		if (e->ncaptab > 0)
-			LAW(all_zero(page_kva(e->captab[0])), e->id, 0);
+			LAW(all_zero(e->captab[0]), e->id, 0);
 	}
 	for (ppn_t p = first_ppn; p < end_ppn; p++)
 		kobj += frame_of(p)->type == FRAME_KOBJ && frame_of(p)->level == CAP_CAPTAB;

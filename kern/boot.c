@@ -144,7 +144,7 @@ static void add_captab(void)
 
 	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
 	frame_of(c->object)->parent = boot.env->page;
-	boot.env->captab[boot.env->ncaptab++] = c->object;
+	boot.env->captab[boot.env->ncaptab++] = page_kva(c->object);
 	boot.env->nslots += CAPS_PER_PAGE;
 }
 
@@ -176,7 +176,7 @@ static void first_env(void)
 	boot.env->pub->held = 2;
 	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
 	frame_of(table)->parent = record;
-	boot.env->captab[0] = table;
+	boot.env->captab[0] = page_kva(table);
 	boot.env->ncaptab = 1;
 	boot.env->nslots = CAPS_PER_PAGE;
 	boot.slot = SLOT_BOOT;

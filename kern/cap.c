@@ -38,23 +38,11 @@ static bool names_frame(const struct cap *c)
 	return c->type != CAP_SLICE && c->type != CAP_CONSOLE && c->type != CAP_MACHINE;
 }
 
-struct cap *cap_slot(const struct env *e, unsigned long slot)
-{
-	if (slot == 0 || slot >= e->nslots)
-		return NULL;
-	return (struct cap *)page_kva(e->captab[slot / CAPS_PER_PAGE]) + slot % CAPS_PER_PAGE;
-}
-
-struct cap *cap_get(const struct env *e, unsigned long slot, enum cap_type type)
+struct cap *cap_empty_slot(const struct env *e, unsigned long slot)
 {
 	struct cap *c = cap_slot(e, slot);
 
-	return c != NULL && c->type == type ? c : NULL;
-}
-
-struct cap *cap_empty_slot(const struct env *e, unsigned long slot)
-{
-	return cap_get(e, slot, CAP_NONE);
+	return c != NULL && c->type == CAP_NONE ? c : NULL;
 }
 
 /* Link c behind prev, or at the front. */

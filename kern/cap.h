@@ -67,11 +67,7 @@ int cap_drop(struct cap *c, bool force);
 /* Delete descendants of c. 0: none is left; 1: call again, and until then nothing that is left may be copied. */
 int cap_revoke(struct cap *c);
 
-/* The record in a slot of e's table, NULL when there is no such slot. */
-struct cap *cap_slot(const struct env *e, unsigned long slot);
-/* The same, when it holds the type; NULL otherwise. */
-struct cap *cap_get(const struct env *e, unsigned long slot, enum cap_type type);
-/* An empty record in a slot, NULL when occupied or out of range. */
+/* Records by slot: cap_slot() and cap_get() in env.h. An empty record in a slot, NULL when occupied or out of range: */
 struct cap *cap_empty_slot(const struct env *e, unsigned long slot);
 
 extern struct cap_list console_caps, machine_caps;

@@ -8,10 +8,10 @@
 #ifndef KERN_CTX_H
 #define KERN_CTX_H
 
+#include "kern/env.h"
 #include "kern/page.h"
 
 struct hart;
-struct env;
 
 extern uint64_t asid_generation;
 

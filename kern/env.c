@@ -250,7 +250,7 @@ static int destroy_caps(struct env *e)
 static void destroy_captab(struct env *e)
 {
 	while (e->ncaptab > 0) {
-		ppn_t ppn = e->captab[--e->ncaptab];
+		ppn_t ppn = kva_page(e->captab[--e->ncaptab]);
 		struct cap *c = priv_of(ppn)->caps.head;
 		bool own = frame_of(kva_page(c))->parent == e->page;
 
@@ -468,7 +468,7 @@ long sys_env_captab(struct env *self, unsigned long env, unsigned long slot)
 		return err;
 	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
 	frame_of(c->object)->parent = e->page;
-	e->captab[e->ncaptab++] = c->object;
+	e->captab[e->ncaptab++] = page_kva(c->object);
 	e->nslots += CAPS_PER_PAGE;
 	return e->nslots;
 }

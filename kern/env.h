@@ -50,7 +50,7 @@ struct env {
 	uint32_t nslots;
 	uint32_t window_first, window_count;
 	uint32_t ncaptab;
-	uint32_t captab[CAPTAB_PAGES];	/* frames of the capability table */
+	struct cap *captab[CAPTAB_PAGES];	/* pages of the capability table */
 	uint32_t drop_cursor;		/* destruction: slots from here on are empty */
 	uint32_t sweep_cursor;		/* destruction: frames before this one are not charged to it any more */
 	uint32_t audit_count;
@@ -63,6 +63,26 @@ extern struct uarea no_uarea;		/* held for ever: keeps exceptions on the slow pa
 /* The living environment of that number, NULL: none, or another generation. */
 struct env *env_find(uint32_t id);
 static inline struct env *env_at(ppn_t page) { return page_kva(page); }
+
+
+/* The record in a slot of e's table, NULL when there is no such slot. */
+static inline struct cap *cap_slot(const struct env *e, unsigned long slot)
+{
+	if (unlikely(slot == 0 || slot >= e->nslots))
+		return NULL;
+	return e->captab[slot / CAPS_PER_PAGE] + slot % CAPS_PER_PAGE;
+}
+
+/* The same, when it holds the type, which is not CAP_NONE: so slot 0, whose record is always empty, needs no test. */
+static inline struct cap *cap_get(const struct env *e, unsigned long slot, enum cap_type type)
+{
+	struct cap *c;
+
+	if (unlikely(slot >= e->nslots))
+		return NULL;
+	c = e->captab[slot / CAPS_PER_PAGE] + slot % CAPS_PER_PAGE;
+	return likely(c->type == type) ? c : NULL;
+}
 
 /* The environment that a call acts on: self for slot 0, else through an ENV capability with the right. NULL sets *err. */
 struct env *env_operand(struct env *self, unsigned long slot, unsigned right, int *err);
