@@ -24,6 +24,7 @@
 #include "kern/env.h"
 #include "kern/page.h"
 #include "kern/slice.h"
+#include "test/sim/sim_virtio_net.h"
 
 #define SIM_RAM_BASE	0x80000000ul
 
@@ -39,8 +40,7 @@ struct sim_config {
 /* Forget everything and start the machine; on return the first environment is current on hart 0. */
 void sim_boot(const struct sim_config *config);
 extern struct env *sim_init_env;	/* the first environment */
-/* Put the device of sim_virtio_net.h at an address. */
-void sim_nic_attach(uint64_t base, unsigned irq);
+extern struct sim_virtio_net sim_nic;	/* the network device, when there is one */
 extern bool sim_ad_faults;
 
 /* What the machine did, to be read and reset by tests. */
@@ -150,10 +150,8 @@ long sim_ecall(struct env *e, unsigned long number, unsigned long a1, unsigned l
 
 /* An exception of the current environment, taken as entry.S takes it. */
 void sim_exception(uint64_t cause, uint64_t tval);
-/* An interrupt: SIM_IRQ_TIMER or SIM_IRQ_EXTERNAL. */
+/* An interrupt: IRQ_TIMER or IRQ_EXTERNAL of kern/arch.h. */
 void sim_interrupt(uint64_t cause);
-#define SIM_IRQ_TIMER		((1ull << 63) | 5)
-#define SIM_IRQ_EXTERNAL	((1ull << 63) | 9)
 
 /* Audit after every entry into the kernel; on unless a test that measures switches it off. */
 extern bool sim_audit;

@@ -14,6 +14,7 @@
 #define VIRTIO_IRQ	8
 
 struct env *sim_init_env;
+struct sim_virtio_net sim_nic;
 
 /* The first environment: code that spins, a page of data, and a page that is zeroed. */
 static const void *make_image(size_t *bytes)
@@ -78,8 +79,9 @@ void sim_boot(const struct sim_config *config)
 	sim_machine_reset(config->ram_bytes != 0 ? config->ram_bytes : 4u << 20, config->asid_bits);
 	arch_fence_all();
 	sim_ad_faults = config->ad_faults;
+	memset(&sim_nic, 0, sizeof(sim_nic));
 	if (config->nic)
-		sim_nic_attach(VIRTIO_BASE, VIRTIO_IRQ);
+		sim_virtio_net_init(&sim_nic, VIRTIO_BASE, VIRTIO_IRQ);
 	describe(&machine, config);
 	b.image = make_image(&b.image_bytes);
 	b.entered = sim_now;
@@ -92,11 +94,4 @@ void sim_boot(const struct sim_config *config)
 	if (!config->bare)
 		settle(sim_init_env);
 	sim_counts = (struct sim_counts){ 0 };
-}
-
-void sim_nic_attach(uint64_t base, unsigned irq)
-{
-	(void)base;
-	(void)irq;
-	sim_fail("sim: no network device yet");
 }

@@ -23,7 +23,7 @@ static const char *const shapes[CALL_COUNT] = {
 	[CALL_notify] = "eE",		[CALL_cap_copy] = "esnRxy",	[CALL_cap_grant] = "senRxy",	[CALL_cap_delete] = "s",
 	[CALL_cap_revoke] = "s",	[CALL_cap_info] = "su",		[CALL_cap_word] = "sw",		[CALL_object_end] = "s",
 	[CALL_page_alloc] = "enFo",	[CALL_page_bind] = "cvpNP",	[CALL_page_unbind] = "cvN",	[CALL_page_protect] = "cvNP",
-	[CALL_page_batch] = "cbz",	[CALL_table_bind] = "cvLa",	[CALL_table_unbind] = "cvL",	[CALL_ctx_create] = "a",
+	[CALL_page_join] = "p",		[CALL_page_split] = "pn",	[CALL_page_batch] = "cbz",	[CALL_table_bind] = "cvLa",	[CALL_table_unbind] = "cvL",	[CALL_ctx_create] = "a",
 	[CALL_expose_bind] = "cvzzN",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
 	[CALL_env_regs] = "ezu",	[CALL_slice_bind] = "lxye",	[CALL_flow_derive] = "fabR",	[CALL_ring_create] = "apj",
 	[CALL_ring_buffer] = "rjp",	[CALL_filter_bind] = "afrbz",	[CALL_net_send] = "rfbzw",	[CALL_console_write] = "Cbz",
@@ -131,18 +131,19 @@ static void put(vaddr_t at, const void *from, size_t n)
 	}
 }
 
-static void random_predicate(struct sim_drive *d, struct flow_predicate *p)
+/* Over a handful of fields that are mostly 0, so that they often imply each other, and match packets of zeros. */
+static void random_predicate(struct sim_drive *d, struct flow_predicate *p, unsigned natoms)
 {
 	memset(p, 0, sizeof(*p));
 	p->version = one_in(d, 32) ? 2 : FLOW_VERSION;
-	p->natoms = below(d, one_in(d, 16) ? 20 : 4);
+	p->natoms = one_in(d, 32) ? below(d, 20) : natoms;
 	for (unsigned i = 0; i < p->natoms && i < FLOW_ATOMS_MAX; i++) {
 		struct flow_atom *a = &p->atom[i];
 
-		a->offset = 12 + 2 * below(d, one_in(d, 16) ? 80 : 3);
-		a->width = 1u << below(d, 2);
+		a->offset = one_in(d, 32) ? below(d, 160) : 12 + 2 * i;
+		a->width = one_in(d, 16) ? 1u << below(d, 4) : 2;
 		a->mask = a->width == 1 ? 0xff : 0xffff;
-		a->value = below(d, 4);
+		a->value = one_in(d, 6) ? below(d, 4) : 0;
 	}
 }
 
@@ -165,15 +166,15 @@ static vaddr_t prepare(struct sim_drive *d, struct env *e, unsigned call)
 	case CALL_flow_derive: {
 		struct flow_spec s = { .version = FLOW_VERSION, .flags = one_in(d, 4) ? FLOW_SHARED : 0 };
 
-		random_predicate(d, &s.receive);
-		random_predicate(d, &s.send);
+		random_predicate(d, &s.receive, below(d, 3));
+		random_predicate(d, &s.send, below(d, 3));
 		put(at, &s, sizeof(s));
 		break;
 	}
 	case CALL_filter_bind: {
 		struct flow_predicate p;
 
-		random_predicate(d, &p);
+		random_predicate(d, &p, 2 + below(d, 3));
 		put(at, &p, sizeof(p));
 		break;
 	}
@@ -308,9 +309,16 @@ static struct env *ready_env(struct sim_drive *d)
 	return sim_init_env->state == ENV_READY ? sim_init_env : NULL;
 }
 
-static bool call_step(struct sim_drive *d, struct env *e)
+/* What builds something comes more often than what only looks or takes away. */
+static const uint8_t builders[] = {
+	CALL_page_alloc, CALL_page_alloc, CALL_page_alloc, CALL_page_bind, CALL_page_bind, CALL_cap_copy, CALL_cap_grant, CALL_env_set,
+	CALL_table_bind, CALL_page_batch, CALL_page_protect, CALL_ring_create, CALL_ring_buffer, CALL_flow_derive, CALL_filter_bind,
+	CALL_net_send, CALL_cap_delete, CALL_object_end, CALL_slice_bind, CALL_env_captab, CALL_ctx_create,
+};
+
+static void call_step(struct sim_drive *d, struct env *e)
 {
-	unsigned call = below(d, CALL_COUNT);
+	unsigned call = one_in(d, 2) ? builders[below(d, ARRAY_SIZE(builders))] : below(d, CALL_COUNT);
 	const char *shape = shapes[call];
 	unsigned long a[8] = { 0 };
 	struct env *other = e;
@@ -318,9 +326,12 @@ static bool call_step(struct sim_drive *d, struct env *e)
 
 	/* The first environment may not leave; what it holds in the beginning it keeps, so that the world goes on. */
 	if (call == CALL_exit && e == sim_init_env)
-		return true;
+		return;
 	sim_run(e);
 	for (unsigned i = 0; shape[i] != 0; i++) {
+		/* Without an operand of the right type a call says the same each time: seldom is enough. */
+		if (i > 0 && strchr("ptclfra", shape[i - 1]) != NULL && a[i - 1] == 0 && !one_in(d, 8))
+			return;
 		if (shape[i] == 'k') {
 			property(d, e, &a[i]);
 			continue;
@@ -330,12 +341,12 @@ static bool call_step(struct sim_drive *d, struct env *e)
 			other = env_at(cap_slot(e, a[i])->object);
 	}
 	if (call == CALL_poweroff && a[0] == SLOT_MACHINE && e == sim_init_env)
-		return true;
+		return;
 	if (one_in(d, 16))
 		a[byte(d) % 6] = wild(d);
 	if (e == sim_init_env && (call == CALL_cap_delete || call == CALL_object_end || call == CALL_page_unbind ||
 	    call == CALL_table_unbind) && a[0] < 32)
-		return true;
+		return;
 	if (d->trace)
 		fprintf(stderr, "%u: env %x %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", d->done, e->id, call_names[call], a[0], a[1], a[2],
 			a[3], a[4], a[5]);
@@ -346,12 +357,12 @@ static bool call_step(struct sim_drive *d, struct env *e)
 		d->refused[call]++;
 	else
 		d->answered[call]++;
-	return true;
 }
 
 static void spawn(struct sim_drive *d, struct env *e)
 {
-	unsigned living = 0, empty = 0;
+	unsigned living = 0, empty = 0, slices, flow;
+	struct sim_child c;
 
 	for (unsigned i = 0; i < ENV_MAX; i++)
 		living += env_table[i] != NULL;
@@ -360,8 +371,30 @@ static void spawn(struct sim_drive *d, struct env *e)
 	if (living >= 8 || empty < 16 || free_frames - promised_frames + env_own_guarantee(e) < 64)
 		return;
 	sim_lenient = true;
-	sim_child(e, 10 + below(d, 60));
+	c = sim_child(e, 10 + below(d, 60));
 	sim_lenient = false;
+	if (env_find(c.id) == NULL || c.env->nslots == 0)
+		return;
+	/* Something to live on: a part of what the parent has of slices and flows. */
+	slices = slot_of(d, e, CAP_SLICE, false);
+	if (slices != 0)
+		sim_call(e, cap_grant, slices, c.slot, 100, RIGHT_BIND, below(d, SLICES), 1);
+	flow = slot_of(d, e, CAP_FLOW, false);
+	if (flow != 0)
+		sim_call(e, cap_grant, flow, c.slot, 101, RIGHTS_ALL, 0, 0);
+}
+
+/* A frame arrives, sends complete, or the device is slow for a while. */
+static void packet(struct sim_drive *d)
+{
+	uint8_t frame[RING_FRAME_MAX + 100] = { 0 };
+
+	for (unsigned i = 0; i < 32; i++)
+		frame[i] = i & 1 ? below(d, 4) : 0;
+	sim_nic.hold_tx = one_in(d, 3);
+	sim_virtio_net_work(&sim_nic);
+	sim_virtio_net_receive(&sim_nic, frame, one_in(d, 8) ? below(d, sizeof(frame)) : 60);
+	sim_interrupts();
 }
 
 bool sim_drive_step(struct sim_drive *d)
@@ -398,6 +431,10 @@ bool sim_drive_step(struct sim_drive *d)
 		break;
 	case 4:
 		spawn(d, e);
+		break;
+	case 5:
+		if (sim_nic.base != 0)
+			packet(d);
 		break;
 	default:
 		call_step(d, e);

@@ -187,7 +187,7 @@ void sim_interrupts(void)
 	for (unsigned rounds = 0; irq_lines & ~irq_claimed & ~irq_disabled; rounds++) {
 		if (rounds == 1000)
 			fail("sim: a device keeps its interrupt line raised whatever the kernel does");
-		sim_interrupt(SIM_IRQ_EXTERNAL);
+		sim_interrupt(IRQ_EXTERNAL);
 		if (irq_claimed != 0)
 			fail("sim: an interrupt was claimed and never completed");
 	}
@@ -197,10 +197,12 @@ void sim_advance(ticks_t ticks)
 {
 	ticks_t until = sim_now + ticks;
 
-	while (sim_timer[0] <= until) {
+	for (unsigned n = 0; sim_timer[0] <= until; n++) {
+		if (n == 3000)
+			fail("sim: timer interrupts without end");
 		if (sim_timer[0] > sim_now)
 			sim_now = sim_timer[0];
-		sim_interrupt(SIM_IRQ_TIMER);
+		sim_interrupt(IRQ_TIMER);
 		if (sim_timer[0] <= sim_now)
 			sim_now++;		/* the kernel asks for the next one at once: entering it takes time */
 	}
@@ -214,7 +216,7 @@ bool sim_next_timer(void)
 		return false;
 	if (sim_timer[0] > sim_now)
 		sim_now = sim_timer[0];
-	sim_interrupt(SIM_IRQ_TIMER);
+	sim_interrupt(IRQ_TIMER);
 	return true;
 }
 

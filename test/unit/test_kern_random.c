@@ -17,17 +17,28 @@ static unsigned long variable(const char *name, unsigned long otherwise)
 	return value != NULL ? strtoul(value, NULL, 0) : otherwise;
 }
 
+static unsigned long seed;
+static const struct sim_drive *current;
+
+static void fail_with_seed(const char *sentence)
+{
+	fail_msg("%s\nagain: EXOS_SEED=%lu EXOS_OPERATIONS=1 EXOS_TRACE=1, operation %u", sentence, seed, current->done);
+}
+
 /* Sequences of 500 operations, each from a fresh boot; afterwards everything goes, and not a frame is missing. */
 static void run(const struct sim_config *config, unsigned share)
 {
-	unsigned long total = variable("EXOS_OPERATIONS", 12000) / share, seed = variable("EXOS_SEED", 1);
+	unsigned long total = variable("EXOS_OPERATIONS", 12000) / share;
 	struct sim_drive sum = { 0 };
 
-	for (unsigned long n = 0; n < total; seed++) {
+	seed = variable("EXOS_SEED", 1);
+	for (unsigned long n = 0; n < total || n == 0; seed++) {
 		struct sim_drive d = { .seed = seed * 0x9e3779b97f4a7c15u, .trace = variable("EXOS_TRACE", 0) };
 		bool on = true;
 
 		boot_with(config);
+		current = &d;
+		sim_fail = fail_with_seed;
 		if (d.trace)
 			print_message("seed %lu\n", seed);
 		while (on && d.done < 500)
@@ -52,24 +63,31 @@ static void run(const struct sim_config *config, unsigned share)
 static void with_many_asids(void **state)
 {
 	(void)state;
-	run(&(struct sim_config){ .asid_bits = 16 }, 3);
+	run(&(struct sim_config){ .asid_bits = 16 }, 6);
 }
 
 static void with_seven_asids(void **state)
 {
 	(void)state;
-	run(&(struct sim_config){ .asid_bits = 3 }, 3);
+	run(&(struct sim_config){ .asid_bits = 3 }, 6);
 }
 
 static void without_asids_and_with_faults_for_accessed_and_dirty(void **state)
 {
 	(void)state;
-	run(&(struct sim_config){ .asid_bits = 0, .ad_faults = true }, 3);
+	run(&(struct sim_config){ .asid_bits = 0, .ad_faults = true }, 6);
+}
+
+static void with_a_network(void **state)
+{
+	(void)state;
+	run(&(struct sim_config){ .asid_bits = 4, .nic = true }, 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(with_a_network),
 		cmocka_unit_test(with_many_asids),
 		cmocka_unit_test(with_seven_asids),
 		cmocka_unit_test(without_asids_and_with_faults_for_accessed_and_dirty),
