@@ -69,6 +69,7 @@ static struct net *net;
 static struct tcp_listener *listener;
 static struct client clients[CLIENTS];
 static struct httpd_counters counters;
+static char body[STATS_BYTES];	/* of an answer that is made while it is sent */
 
 static void die(const char *what, const char *why)
 {
@@ -148,7 +149,7 @@ static const char *type_of(enum resource resource)
 /* Send the answer, or as much as there is room for. Returns false when it has to wait. */
 static bool send_answer(struct client *c)
 {
-	static char body[STATS_BYTES], head[HEAD_BYTES];
+	static char head[HEAD_BYTES];
 	bool with_body = c->request.state != HTTP_DONE || c->request.method != HTTP_HEAD;
 	size_t body_bytes = page_html_bytes;
 	int n;
@@ -344,6 +345,7 @@ int main(void)
 	cfg.orphan_us = ORPHAN_US;
 	if ((err = netif_start(ring, &cfg, &net)) < 0)
 		die("no stack", exos_strerror(err));
+	stats_json(body, sizeof(body), net, ring, &counters);	/* the first time maps what it reads */
 	if ((err = tcp_listen(net, PORT, BACKLOG, NULL, &listener)) < 0)
 		die("port 80", net_strerror(err));
 
