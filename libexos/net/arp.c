@@ -48,21 +48,31 @@ static void arp_ask(struct net *net, struct arp_entry *e)
 		timer_set(net, &net->arp_timer, net->now + SECOND);
 }
 
-static void arp_drop_pending(struct net *net, struct arp_entry *e)
+/* The oldest packet that waits for e; NULL: none. */
+static struct slot *arp_unhold(struct net *net, struct arp_entry *e)
 {
-	while (e->pending != NULL) {
-		struct slot *s = e->pending;
+	struct slot *s = e->pending;
 
-		e->pending = s->next;
-		slot_put(net, s);
-		net->stats.arp_failed++;
-	}
-	e->npending = 0;
+	if (s == NULL)
+		return NULL;
+	e->pending = s->next;
+	e->npending--;
+	net->arp_npending--;
+	return s;
+}
+
+static void arp_drop(struct net *net, struct slot *s)
+{
+	slot_put(net, s);
+	net->stats.arp_failed++;
 }
 
 static void arp_free(struct net *net, struct arp_entry *e)
 {
-	arp_drop_pending(net, e);
+	struct slot *s;
+
+	while ((s = arp_unhold(net, e)) != NULL)
+		arp_drop(net, s);
 	e->state = ARP_FREE;
 }
 
@@ -166,38 +176,38 @@ const uint8_t *arp_lookup(struct net *net, uint32_t ip, struct arp_entry **entry
 	return e->mac;
 }
 
-/* Keep s until e is known; the oldest goes when there are too many. */
+/*
+ * Keep s until e is known. When too many wait for e the oldest goes; all together they leave half of the slots to packets that
+ * need not wait, so that questions nobody answers cannot stop the others.
+ */
 void arp_hold(struct net *net, struct arp_entry *e, struct slot *s)
 {
 	struct slot **end = &e->pending;
 
-	if (e->npending == ARP_PENDING) {
-		struct slot *old = e->pending;
+	if (e->npending == ARP_PENDING || net->arp_npending >= net->cfg.tx_slots / 2) {
+		struct slot *old = arp_unhold(net, e);
 
-		e->pending = old->next;
-		e->npending--;
-		slot_put(net, old);
-		net->stats.arp_failed++;
+		arp_drop(net, old != NULL ? old : s);
+		if (old == NULL)
+			return;
 	}
 	while (*end != NULL)
 		end = &(*end)->next;
 	s->next = NULL;
 	*end = s;
 	e->npending++;
+	net->arp_npending++;
 }
 
 static void arp_confirm(struct net *net, struct arp_entry *e, const uint8_t mac[6])
 {
+	struct slot *s;
+
 	memcpy(e->mac, mac, 6);
 	e->state = ARP_REACHABLE;
 	e->changed_us = net->now;
-	e->npending = 0;
-	while (e->pending != NULL) {
-		struct slot *s = e->pending;
-
-		e->pending = s->next;
+	while ((s = arp_unhold(net, e)) != NULL)
 		eth_send_slot(net, s, e->mac);
-	}
 }
 
 /* The sender says that ip is at mac. `answer`: in a reply to us. */

@@ -206,11 +206,11 @@ void dhcp_input(struct net *net, const uint8_t *p, size_t len);
 /* ---- Limits on what strangers can make us send ---- */
 
 struct bucket {
-	uint64_t filled_us;
-	unsigned int tokens;
+	uint64_t since_us;
+	unsigned int taken;
 };
 
-/* Take one of at most `rate` tokens a second; false when there is none. */
+/* Take one of at most `rate` tokens a second; false when they are used up. A bucket of zeros is full. */
 bool bucket_take(struct net *net, struct bucket *b, unsigned int rate);
 
 /* ---- The stack ---- */
@@ -239,6 +239,7 @@ struct net {
 	struct arp_entry *arp;
 	struct timer arp_timer;
 	struct arp_entry *arp_hint;	/* the entry last used */
+	unsigned int arp_npending;	/* packets that wait, over all entries */
 
 	struct bucket unreachable;
 	bool (*hook)(void *arg, const uint8_t *frame, size_t len);

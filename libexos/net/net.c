@@ -79,13 +79,13 @@ void source_done(struct source *s)
 
 bool bucket_take(struct net *net, struct bucket *b, unsigned int rate)
 {
-	if (net->now - b->filled_us >= SECOND) {
-		b->filled_us = net->now;
-		b->tokens = rate;
+	if (net->now - b->since_us >= SECOND) {
+		b->since_us = net->now;
+		b->taken = 0;
 	}
-	if (b->tokens == 0)
+	if (b->taken >= rate)
 		return false;
-	b->tokens--;
+	b->taken++;
 	return true;
 }
 

@@ -219,7 +219,7 @@ bool tcp_window_worth(const struct tcp_conn *c);
 uint16_t tcp_local_mss(const struct net *net);
 
 /* tcp_cc.c */
-void tcp_rtt_sample(struct tcp_conn *c, uint32_t r);
+void tcp_rtt_sample(struct tcp_conn *c, uint64_t us);
 void tcp_rto_backoff(struct tcp_conn *c);
 void tcp_cc_open(struct tcp_conn *c);
 void tcp_cc_idle(struct tcp_conn *c);

@@ -5,13 +5,12 @@
 
 #define CLOCK_US MS		/* the granularity G of our timers */
 
-/* RFC 6298 (2.2), (2.3): a sample of r microseconds, from a segment that was not retransmitted (Karn). */
-void tcp_rtt_sample(struct tcp_conn *c, uint32_t r)
+/* RFC 6298 (2.2), (2.3): a sample R, from a segment that was not retransmitted (Karn). */
+void tcp_rtt_sample(struct tcp_conn *c, uint64_t us)
 {
+	uint32_t r = us < RTO_MAX_US ? (uint32_t)us : RTO_MAX_US;
 	uint32_t rto, delta;
 
-	if (r > RTO_MAX_US)
-		r = RTO_MAX_US;
 	if (c->srtt == 0) {
 		c->srtt = r;
 		c->rttvar = r / 2;

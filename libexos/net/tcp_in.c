@@ -101,7 +101,7 @@ static void established(struct tcp_conn *c)
 	c->tries = 0;
 	c->progress_us = c->sent_us = c->net->now;
 	if (c->timing && !c->syn_lost)
-		tcp_rtt_sample(c, (uint32_t)(c->net->now - c->rtt_start));
+		tcp_rtt_sample(c, c->net->now - c->rtt_start);
 	c->timing = false;
 	tcp_cc_open(c);
 	tcp_set_state(c, c->fin_queued ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED);
@@ -336,7 +336,7 @@ static void ack_new(struct tcp_conn *c, const struct segment *seg)
 
 	if (c->timing && seq_lt(c->rtt_seq, seg->ack)) {
 		c->timing = false;
-		tcp_rtt_sample(c, (uint32_t)(c->net->now - c->rtt_start));
+		tcp_rtt_sample(c, c->net->now - c->rtt_start);
 	}
 	sendq_ack(c->net, c->buf, bytes);
 	if (acked > bytes)

@@ -151,6 +151,7 @@ static inline void net_audit(struct net *net)
 		LAW(net->arp[i].state != ARP_INCOMPLETE || net->arp_timer.pos != 0);
 		nslots += n;
 	}
+	LAW(nslots == net->arp_npending && nslots <= net->cfg.tx_slots / 2);
 	for (struct slot *s = net->tx_first; s != NULL; s = s->next)
 		nslots++;
 	LAW(nslots == net->slots.used);
