@@ -80,7 +80,7 @@ static void one(uint64_t number, const char *name)
 		if (!good)
 			printf("FAILED: after %s x%d is 0x%lx, was 0x%lx\n", name, n, out[n], before[n]);
 		CHECK(good);
-		CHECK(out[n] == before[n] || out[n] < 0xffffffc000000000ul || (n == 10 && (int64_t)out[n] > -64));
+		CHECK(n == 27 || out[n] == before[n] || out[n] < 0xffffffc000000000ul || (n == 10 && (int64_t)out[n] > -64));
 	}
 }
 
