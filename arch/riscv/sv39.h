@@ -1,5 +1,5 @@
 /*
- * sv39.h - page tables: the one walk, and the one place that writes an entry
+ * sv39.h - page tables: the one walk, and the one place that writes an entry; inline, for most of a binding is this
  *
  * Sv39: three levels of 512 entries; level 2 is the root. An entry:
  *
@@ -12,6 +12,8 @@
  */
 #ifndef ARCH_RISCV_SV39_H
 #define ARCH_RISCV_SV39_H
+
+#include <assert.h>
 
 #include "exos/cap.h"
 #include "kern/arch.h"
@@ -38,6 +40,8 @@ static inline bool pte_valid(pte_t p) { return (p & PTE_V) != 0; }
 static inline bool pte_is_leaf(pte_t p) { return (p & (PTE_V | PTE_R | PTE_X)) > PTE_V; }
 static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V; }
 static inline ppn_t pte_ppn(pte_t p) { return (ppn_t)(p >> PTE_PPN_SHIFT); }
+/* The table that a non-leaf entry leads to. Entries are ours: nothing stands above the page number. */
+static inline pte_t *pte_below(pte_t p) { return arch_kva(p >> PTE_PPN_SHIFT << PAGE_SHIFT); }
 /* PROT_* of a leaf: R, W, X lie next to each other in both. */
 static inline unsigned pte_prot(pte_t p) { return (p >> 1) & 7; }
 
@@ -53,28 +57,74 @@ static inline bool prot_valid(unsigned long prot)
  */
 static inline pte_t *sv39_entry(ppn_t root, vaddr_t va, unsigned level)
 {
-	pte_t *table = page_kva(root);
+	pte_t *e = (pte_t *)page_kva(root) + sv39_index(va, 2);
 
-	for (unsigned l = 2; l > level; l--) {
-		pte_t p = table[sv39_index(va, l)];
-
-		if (!pte_is_table(p))
-			return NULL;
-		table = page_kva(pte_ppn(p));
-	}
-	return &table[sv39_index(va, level)];
+	if (level == 2)
+		return e;
+	if (unlikely(!pte_is_table(*e)))
+		return NULL;
+	e = pte_below(*e) + sv39_index(va, 1);
+	if (level == 1)
+		return e;
+	if (unlikely(!pte_is_table(*e)))
+		return NULL;
+	return pte_below(*e) + sv39_index(va, 0);
 }
 
 /* The leaf that translates va, whatever its size; *level tells which. NULL: none. */
 pte_t *sv39_leaf(ppn_t root, vaddr_t va, unsigned *level);
 
-/* The only writers of entries in user tables. */
-void sv39_set_leaf(pte_t *entry, ppn_t ppn, unsigned long prot);
+/* ---- the only writers of entries in user tables ---- */
+
+static_assert(PROT_R << 1 == PTE_R && PROT_W << 1 == PTE_W && PROT_X << 1 == PTE_X, "prot bits shift into place");
+
+/* Everything that may ever stand in the low ten bits of an entry of the lower half. */
+#define PTE_ALLOWED (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+
+/* One store, so that a hardware walker sees the old entry or the new one. 4.3.1: no other order is needed before a fence. */
+static inline void pte_write(pte_t *entry, ppn_t ppn, pte_t bits)
+{
+	KASSERT((bits & ~PTE_ALLOWED) == 0);
+	WRITE_ONCE(*entry, (pte_t)ppn << PTE_PPN_SHIFT | bits);
+}
+
+static inline pte_t leaf_bits(unsigned long prot)
+{
+	pte_t bits = PTE_V | PTE_U | (prot & 7) << 1;
+
+	KASSERT(prot_valid(prot));
+	if (!(prot & PROT_TRACK))
+		bits |= PTE_A | (prot & PROT_W ? PTE_D : 0);
+	return bits;
+}
+
+static inline void sv39_set_leaf(pte_t *entry, ppn_t ppn, unsigned long prot)
+{
+	pte_write(entry, ppn, leaf_bits(prot));
+}
+
 /* The same page with other protection; accessed and dirty stay unless prot asks to track them. */
-void sv39_protect(pte_t *entry, unsigned long prot);
-void sv39_set_table(pte_t *entry, ppn_t ppn);
-void sv39_clear(pte_t *entry);
+static inline void sv39_protect(pte_t *entry, unsigned long prot)
+{
+	pte_t kept = prot & PROT_TRACK ? 0 : *entry & (PTE_A | PTE_D);
+
+	pte_write(entry, pte_ppn(*entry), leaf_bits(prot) | kept);
+}
+
+static inline void sv39_set_table(pte_t *entry, ppn_t ppn)
+{
+	pte_write(entry, ppn, PTE_V);
+}
+
+static inline void sv39_clear(pte_t *entry)
+{
+	pte_write(entry, 0, 0);
+}
+
 /* Mark what the kernel itself did through the direct map on behalf of the page's user. */
-void sv39_mark_dirty(pte_t *entry);
+static inline void sv39_mark_dirty(pte_t *entry)
+{
+	pte_write(entry, pte_ppn(*entry), (*entry & PTE_ALLOWED) | PTE_A | PTE_D);
+}
 
 #endif
