@@ -12,6 +12,13 @@
 struct env;
 struct hart;
 
+/* What is one instruction on the real machine comes inline from arch/riscv/inline.h. */
+#ifdef EXOS_HOST
+#define ARCH_INLINE
+#else
+#define ARCH_INLINE static inline
+#endif
+
 /* Direct map: every byte of memory at a fixed kernel address. */
 #ifdef EXOS_HOST
 void *arch_kva(paddr_t pa);
@@ -28,8 +35,8 @@ static inline ppn_t kva_page(const void *kva) { return (ppn_t)(arch_pa(kva) >> P
  * Translations. Each fence returns when no hart can use the old translation; asid 0 belongs to contexts that never ran
  * (nothing to fence) unless the machine has no ASIDs. arch_context_set() makes a root table the current one.
  */
-void arch_fence_page(vaddr_t va, asid_t asid);
-void arch_fence_asid(asid_t asid);
+ARCH_INLINE void arch_fence_page(vaddr_t va, asid_t asid);
+ARCH_INLINE void arch_fence_asid(asid_t asid);
 void arch_fence_all(void);
 void arch_context_set(ppn_t root, asid_t asid);
 extern unsigned arch_asid_bits;
@@ -37,7 +44,7 @@ extern unsigned arch_asid_bits;
 void arch_root_init(ppn_t root);
 
 /* Time: the time CSR, and one timer per hart. Setting it in the past interrupts at once; ~0 is never. */
-ticks_t arch_time(void);
+ARCH_INLINE ticks_t arch_time(void);
 void arch_timer_set(ticks_t at);
 
 /* Floating point: registers belong to at most one environment; saved only when dirty. Called at every switch. */
@@ -77,6 +84,10 @@ void arch_irq_disable(unsigned irq);
 bool arch_idle(void);
 
 /* The hart that executes this. */
-struct hart *arch_hart(void);
+ARCH_INLINE struct hart *arch_hart(void);
+
+#ifndef EXOS_HOST
+#include "arch/riscv/inline.h"
+#endif
 
 #endif

@@ -57,32 +57,6 @@ void ctx_activate(struct hart *h, ppn_t root)
 	}
 }
 
-/* Can the hardware remember anything of this context? Not when it never ran in this generation. */
-static inline bool cached(const struct frame_priv *p)
-{
-	return p->asid_gen == asid_generation;
-}
-
-void ctx_fence_page(ppn_t root, vaddr_t va)
-{
-	struct frame_priv *p = priv_of(root);
-
-	if (cached(p)) {
-		system_info->fences_page++;
-		arch_fence_page(va, p->asid);
-	}
-}
-
-void ctx_fence(ppn_t root)
-{
-	struct frame_priv *p = priv_of(root);
-
-	if (cached(p)) {
-		system_info->fences_asid++;
-		arch_fence_asid(p->asid);
-	}
-}
-
 int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c)
 {
 	pte_t *e;

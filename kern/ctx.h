@@ -9,6 +9,7 @@
 #define KERN_CTX_H
 
 #include "kern/env.h"
+#include "kern/expose.h"
 #include "kern/page.h"
 
 struct hart;
@@ -18,9 +19,26 @@ extern uint64_t asid_generation;
 void ctx_init(void);
 /* Make root the context of this hart; 0: the kernel's own, for idling. */
 void ctx_activate(struct hart *h, ppn_t root);
-/* Fence one address or everything of a context, if it can be cached at all. */
-void ctx_fence_page(ppn_t root, vaddr_t va);
-void ctx_fence(ppn_t root);
+/* Fence one address or everything of a context, unless it never ran in this generation: then nothing of it is cached. */
+static inline void ctx_fence_page(ppn_t root, vaddr_t va)
+{
+	const struct frame_priv *p = priv_of(root);
+
+	if (p->asid_gen == asid_generation) {
+		system_info->fences_page++;
+		arch_fence_page(va, p->asid);
+	}
+}
+
+static inline void ctx_fence(ppn_t root)
+{
+	const struct frame_priv *p = priv_of(root);
+
+	if (p->asid_gen == asid_generation) {
+		system_info->fences_asid++;
+		arch_fence_asid(p->asid);
+	}
+}
 
 /* Donate c's page as table. See table_bind in exos/calls.h for the errors. */
 int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c);

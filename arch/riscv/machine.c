@@ -53,17 +53,6 @@ const uint64_t call_count = CALL_COUNT;
 
 /* ---- translations ---- */
 
-void arch_fence_page(vaddr_t va, asid_t asid)
-{
-	/* Orders the table writes before every later walk for va in asid, and forgets what was cached of it. */
-	__asm__ volatile("sfence.vma %0, %1" :: "r"(va), "r"((uint64_t)asid) : "memory");
-}
-
-void arch_fence_asid(asid_t asid)
-{
-	__asm__ volatile("sfence.vma zero, %0" :: "r"((uint64_t)asid) : "memory");
-}
-
 void arch_fence_all(void)
 {
 	__asm__ volatile("sfence.vma" ::: "memory");
@@ -90,11 +79,6 @@ static unsigned probe_asid_bits(void)
 }
 
 /* ---- time ---- */
-
-ticks_t arch_time(void)
-{
-	return csr_read(time);
-}
 
 void arch_timer_set(ticks_t at)
 {
@@ -234,14 +218,6 @@ void arch_irq_disable(unsigned irq)
 	uintptr_t word = board.plic + 0x2000 + 0x80 * board.plic_context + irq / 32 * 4;
 
 	mmio_write32(word, mmio_read32(word) & ~(1u << irq % 32));
-}
-
-struct hart *arch_hart(void)
-{
-	struct hart *h;
-
-	__asm__ volatile("mv %0, tp" : "=r"(h));
-	return h;
 }
 
 static bool has_word(const char *args, const char *word)
