@@ -266,20 +266,10 @@ void page_unclaim(struct cap *c)
 
 /* ---- bindings ---- */
 
-struct cap *page_cap_bound(ppn_t ppn, ppn_t root, vaddr_t va)
-{
-	uint64_t b = binding_of(root, va);
-	struct cap *c = priv_of(ppn)->caps.head;
-
-	while (c != NULL && c->binding != b)
-		c = c->next;
-	return c;
-}
-
 /* Clear a valid leaf and the binding behind it. */
 static void leaf_remove(pte_t *e, ppn_t root, vaddr_t va)
 {
-	struct cap *c = page_cap_bound(pte_ppn(*e), root, va);
+	struct cap *c = page_cap_bound(pte_ppn(*e), binding_of(root, va));
 
 	KASSERT(c != NULL || frame_of(pte_ppn(*e))->type == FRAME_EXPOSED);
 	if (c != NULL)
@@ -336,21 +326,27 @@ vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence)
 	return sv39_span(level);
 }
 
-int page_protect(ppn_t root, vaddr_t va, unsigned long prot, bool fence)
+/* Returns 0; -E_NOTBOUND; -E_RIGHTS. The caller fences. */
+static inline int leaf_protect(pte_t *e, uint64_t binding, unsigned long prot)
 {
-	unsigned level;
-	pte_t *e = sv39_leaf(root, va, &level);
 	struct cap *c;
 
-	if (e == NULL)
+	if (!pte_is_leaf(*e))
 		return -E_NOTBOUND;
-	c = page_cap_bound(pte_ppn(*e), root, va & ~(sv39_span(level) - 1));
+	c = page_cap_bound(pte_ppn(*e), binding);
 	if (c == NULL || ((prot & 7) & ~(unsigned long)c->rights))
 		return -E_RIGHTS;
 	sv39_protect(e, prot);
-	if (fence)
-		ctx_fence_page(root, va);
 	return 0;
+}
+
+/* The same for the leaf that translates va, whatever its size. */
+static int page_protect(ppn_t root, vaddr_t va, unsigned long prot)
+{
+	unsigned level;
+	pte_t *e = sv39_leaf(root, va, &level);
+
+	return e == NULL ? -E_NOTBOUND : leaf_protect(e, binding_of(root, va & ~(sv39_span(level) - 1)), prot);
 }
 
 void page_unbind_cap(struct cap *c)
@@ -462,18 +458,39 @@ long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, uns
 {
 	long err = 0;
 	ppn_t root = ctx_map_root(self, ctx, &err);
-	unsigned long i;
+	unsigned long done = 0;
 
 	if (root == 0)
 		return err;
 	if (!npages_ok(va, npages) || !prot_valid(prot))
 		return -E_INVAL;
-	for (i = 0; i < npages; i++)
-		if ((err = page_protect(root, va + i * PAGE_SIZE, prot, npages == 1)) != 0)
-			break;
-	if (npages > 1 && i > 0)
+	/* One walk for each leaf table; then its entries and the bindings behind them follow one another. */
+	while (done < npages && err == 0) {
+		vaddr_t at = va + done * PAGE_SIZE;
+		pte_t *e = sv39_entry(root, at, 0);
+		uint64_t b = binding_of(root, at);
+
+		if (e == NULL) {	/* a larger page, or nothing */
+			err = page_protect(root, at, prot);
+			done += err == 0;
+			continue;
+		}
+		do {
+			err = leaf_protect(e, b, prot);
+			if (err != 0)
+				break;
+			e++;
+			b++;
+			done++;
+		} while (done < npages && ((uintptr_t)e & (PAGE_SIZE - 1)) != 0);
+	}
+	if (done == 0)
+		return err;
+	if (npages == 1)
+		ctx_fence_page(root, va);
+	else
 		ctx_fence(root);
-	return i > 0 ? (long)i : err;
+	return done;
 }
 
 static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
@@ -489,7 +506,7 @@ static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
 	case PAGE_OP_UNBIND:
 		return page_unbind(root, op->va, false) != 0 ? 0 : -E_NOTBOUND;
 	case PAGE_OP_PROTECT:
-		return page_protect(root, op->va, op->prot, false);
+		return page_protect(root, op->va, op->prot);
 	default:
 		return -E_INVAL;
 	}

@@ -11,19 +11,27 @@
 #ifndef KERN_PAGE_H
 #define KERN_PAGE_H
 
+#include <assert.h>
+
 #include "arch/riscv/sv39.h"
 #include "exos/expose.h"
 #include "kern/cap.h"
 
 struct frame_priv {
 	struct cap_list caps;
-	uint32_t next, prev;	/* FREE: neighbours in the free list, as ppn, 0 ends */
+	union {
+		struct {
+			uint32_t next, prev;	/* FREE: neighbours in the free list, as ppn, 0 ends */
+		};
+		uint64_t asid_gen;	/* root: generation of the ASID, 0 never ran. 0 in all others that are not FREE */
+	};
 	uint16_t live;		/* TABLE: valid entries (root: of the lower half) */
 	uint16_t index;		/* TABLE below the root: entry of the parent that points here */
 	asid_t   asid;		/* root: 0 never ran */
 	uint16_t users;		/* root: environments that run in it */
-	uint64_t asid_gen;
 };
+
+static_assert(sizeof(struct frame_priv) == 32 && sizeof(struct frame) == 32, "indexed by a shift");
 
 extern struct frame *frames;		/* indexed by ppn - first_ppn */
 extern struct frame_priv *frames_priv;
@@ -88,12 +96,17 @@ void page_unclaim(struct cap *c);
 int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fence);
 /* Undo the leaf for va, if there is one. Returns how many bytes it covered, 0 when nothing was there. */
 vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence);
-/* Returns 0; -E_NOTBOUND; -E_RIGHTS. */
-int page_protect(ppn_t root, vaddr_t va, unsigned long prot, bool fence);
 /* Undo the binding that c holds, if any. */
 void page_unbind_cap(struct cap *c);
-/* The capability through which the leaf at va, which leads to ppn, was bound; NULL for exposed frames. */
-struct cap *page_cap_bound(ppn_t ppn, ppn_t root, vaddr_t va);
+/* The capability through which a leaf that leads to ppn was bound: the one with that binding. NULL for exposed frames. */
+static inline struct cap *page_cap_bound(ppn_t ppn, uint64_t binding)
+{
+	struct cap *c = priv_of(ppn)->caps.head;
+
+	while (c != NULL && c->binding != binding)
+		c = c->next;
+	return c;
+}
 
 /* Copy between kernel memory and the caller's, as its current context maps it. All or nothing. 0 or -E_FAULT. */
 int user_read(const struct env *e, void *to, uva_t from, size_t n);
