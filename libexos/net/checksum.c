@@ -23,9 +23,9 @@ static uint64_t part(const uint8_t *p, size_t n, size_t at)
 	return w;
 }
 
-uint32_t inet_sum(const void *data, size_t len)
+uint32_t inet_sum(const void *start, size_t len)
 {
-	const uint8_t *p = data;
+	const uint8_t *p = start;
 	size_t at = (uintptr_t)p & 7;
 	uint64_t sum = 0, carry = 0;
 

@@ -17,7 +17,7 @@ static struct slot *icmp_new(struct net *net, uint32_t dst, size_t len, uint8_t 
 	if (s == NULL)
 		return NULL;
 	h = (struct icmp_hdr *)(s->frame + ETH_LEN + IP_LEN);
-	ip_header(net, s->frame + ETH_LEN, net->addr.ip, dst, IP_PROTO_ICMP, len);
+	ip_header(s->frame + ETH_LEN, net->addr.ip, dst, IP_PROTO_ICMP, len);
 	memset(h, 0, ICMP_LEN);
 	h->type = type;
 	h->code = code;

@@ -95,11 +95,11 @@ _Static_assert(sizeof(struct eth_hdr) == ETH_LEN && sizeof(struct arp_hdr) == AR
 	"wire formats");
 
 /*
- * inet_sum - ones' complement sum of the 16-bit big-endian words at p, a last odd byte counting as the high half of a word
+ * inet_sum - ones' complement sum of the 16-bit big-endian words from start on, a last odd byte counting as the high half of a word
  * (RFC 1071). The sums of pieces may be added as numbers when every piece but the last has even length. 0 to 0xffff.
  * inet_fold - such a sum of sums folded to 16 bits; a checksum field holds its complement.
  */
-uint32_t inet_sum(const void *p, size_t len);
+uint32_t inet_sum(const void *start, size_t len);
 
 static inline uint16_t inet_fold(uint32_t sum)
 {

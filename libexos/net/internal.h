@@ -162,8 +162,8 @@ struct ip_info {
 
 void ip_input(struct net *net, const uint8_t *p, size_t len, bool link_broadcast);
 bool ip_is_broadcast(const struct net *net, uint32_t ip);
-/* The IPv4 header for len bytes of payload, at h. */
-void ip_header(const struct net *net, uint8_t *h, uint32_t src, uint32_t dst, uint8_t protocol, size_t len);
+/* The IPv4 header for len bytes of payload. */
+void ip_header(uint8_t *at, uint32_t src, uint32_t dst, uint8_t protocol, size_t len);
 /* Route and send; the Ethernet header comes in here. Returns 0 (perhaps waiting for ARP), NET_EAGAIN, NET_ENOROUTE. */
 int ip_send(struct net *net, struct packet *pkt, uint32_t dst);
 /* The same for a whole frame in a slot; takes the slot in every case. */

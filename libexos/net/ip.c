@@ -64,7 +64,7 @@ void ip_input(struct net *net, const uint8_t *p, size_t len, bool link_broadcast
 		net->stats.ip_martian++;
 		return;
 	}
-	if (!ip.broadcast && (ip.dst != net->addr.ip) && !maybe_dhcp(net, p, ihl, total)) {
+	if (!ip.broadcast && ip.dst != net->addr.ip && !maybe_dhcp(net, p, ihl, total)) {
 		net->stats.ip_notforus++;
 		return;
 	}
@@ -85,11 +85,10 @@ void ip_input(struct net *net, const uint8_t *p, size_t len, bool link_broadcast
 }
 
 /* DF is always set, so the packet is atomic and its ID carries nothing: RFC 6864 4.1 allows any value, 0 reveals least. */
-void ip_header(const struct net *net, uint8_t *p, uint32_t src, uint32_t dst, uint8_t protocol, size_t len)
+void ip_header(uint8_t *at, uint32_t src, uint32_t dst, uint8_t protocol, size_t len)
 {
-	struct ip_hdr *h = (struct ip_hdr *)p;
+	struct ip_hdr *h = (struct ip_hdr *)at;
 
-	(void)net;
 	h->version_ihl = 4 << 4 | IP_LEN / 4;
 	h->tos = 0;
 	put16(h->len, (uint32_t)(IP_LEN + len));
@@ -100,7 +99,7 @@ void ip_header(const struct net *net, uint8_t *p, uint32_t src, uint32_t dst, ui
 	put16(h->checksum, 0);
 	put32(h->src, src);
 	put32(h->dst, dst);
-	put16(h->checksum, (uint16_t)~inet_sum(p, IP_LEN));
+	put16(h->checksum, (uint16_t)~inet_sum(h, IP_LEN));
 }
 
 int ip_route(const struct net *net, uint32_t dst, uint32_t *hop)

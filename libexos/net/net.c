@@ -224,8 +224,11 @@ struct net *net_create(const struct net_config *cfg)
 {
 	size_t size = net_memory(cfg);
 	void *mem = size != 0 ? malloc(size) : NULL;
+	struct net *net = mem != NULL ? net_init(mem, cfg) : NULL;
 
-	return mem != NULL ? net_init(mem, cfg) : NULL;
+	if (net == NULL)
+		free(mem);
+	return net;
 }
 
 void net_destroy(struct net *net)

@@ -124,7 +124,7 @@ static long emit(struct tcp_conn *c, uint32_t seq, uint8_t flags, uint32_t len)
 	}
 	sum = inet_pseudo(c->lip, c->rip, IP_PROTO_TCP, hlen + len) + inet_sum(h, pkt.head_len - HEADERS) + sum_pieces(&pkt);
 	put16(h->checksum, (uint16_t)~inet_fold(sum));
-	ip_header(net, pkt.head + ETH_LEN, c->lip, c->rip, IP_PROTO_TCP, hlen + len);
+	ip_header(pkt.head + ETH_LEN, c->lip, c->rip, IP_PROTO_TCP, hlen + len);
 
 	if (ip_send(net, &pkt, c->rip) == NET_EAGAIN) {
 		if (link_alone(&c->blocked))
@@ -187,7 +187,7 @@ void tcp_reject(struct net *net, const struct ip_info *ip, const struct segment 
 	else
 		fill_header(h, seg->dport, seg->sport, 0, seg->seq + seglen, TCP_RST | TCP_ACK, TCP_LEN);
 	put16(h->checksum, (uint16_t)~inet_fold(inet_pseudo(ip->dst, ip->src, IP_PROTO_TCP, TCP_LEN) + inet_sum(h, TCP_LEN)));
-	ip_header(net, pkt.head + ETH_LEN, ip->dst, ip->src, IP_PROTO_TCP, TCP_LEN);
+	ip_header(pkt.head + ETH_LEN, ip->dst, ip->src, IP_PROTO_TCP, TCP_LEN);
 	if (ip_send(net, &pkt, ip->src) == 0) {
 		net->stats.tcp_rst_out++;
 		net->stats.tcp_out++;

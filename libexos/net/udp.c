@@ -56,7 +56,8 @@ static void ring_read(const struct udp_sock *s, uint32_t at, void *p, size_t n)
 	memcpy((uint8_t *)p + first, s->buf, n - first);
 }
 
-static void udp_deliver(struct net *net, struct udp_sock *s, const struct ip_info *ip, uint16_t sport, const uint8_t *data, size_t len)
+static void udp_deliver(struct net *net, struct udp_sock *s, const struct ip_info *ip, uint16_t sport, const uint8_t *data,
+			size_t len)
 {
 	struct record r = { .len = (uint16_t)len, .port = sport, .ip = ip->src };
 	uint32_t tail = s->head + s->used;
@@ -147,7 +148,7 @@ int udp_output(struct net *net, uint16_t sport, uint32_t src, uint32_t dst, uint
 	s = slot_get(net);
 	if (s == NULL)
 		return NET_EAGAIN;
-	ip_header(net, s->frame + ETH_LEN, src, dst, IP_PROTO_UDP, UDP_LEN + len);
+	ip_header(s->frame + ETH_LEN, src, dst, IP_PROTO_UDP, UDP_LEN + len);
 	h = (struct udp_hdr *)(s->frame + ETH_LEN + IP_LEN);
 	put16(h->sport, sport);
 	put16(h->dport, dport);

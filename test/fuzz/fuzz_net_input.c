@@ -89,7 +89,7 @@ static void eth_header(uint8_t *f, uint16_t type)
 static void ip_packet(struct fuzz *z, uint8_t *f, uint8_t protocol, size_t len)
 {
 	eth_header(f, ETH_TYPE_IP);
-	ip_header(z->net, f + ETH_LEN, IP_B, IP_A, protocol, len);
+	ip_header(f + ETH_LEN, IP_B, IP_A, protocol, len);
 	input(z, f, ETH_LEN + IP_LEN + len);
 }
 
@@ -170,7 +170,7 @@ static void op_noise(struct fuzz *z)
 	}
 	if ((depth & 7) == 7 && len >= ETH_LEN + IP_LEN && len <= FRAME_MAX) {
 		l4 = len - ETH_LEN - IP_LEN;
-		ip_header(z->net, f + ETH_LEN, IP_B, (depth & 64) != 0 ? z->net->addr.ip : IP_A, f[ETH_LEN + 9], l4);
+		ip_header(f + ETH_LEN, IP_B, (depth & 64) != 0 ? z->net->addr.ip : IP_A, f[ETH_LEN + 9], l4);
 		if ((depth & 8) != 0 && f[ETH_LEN + 9] == IP_PROTO_UDP && l4 >= UDP_LEN) {
 			put16(f + 34, UDP_PORT_DHCP_SERVER);
 			put16(f + 36, (depth & 16) != 0 ? UDP_PORT_DHCP_CLIENT : 7);
