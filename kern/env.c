@@ -303,8 +303,9 @@ static int destroy_sweep(struct env *e)
 			frame_shrink(ppn);
 			e->sweep_cursor--;		/* again, until 2 MiB of it are left */
 		} else if (f->pins > 0) {
-			f->owner = 0;			/* requests in flight: frame_unpin() frees it */
-			env_uncharge(e->id, pages_of_order(f->order));
+			/* Requests in flight, and frame_unpin() frees it: until then somebody pays, for it is not free. */
+			recharge_parent(e);
+			f->owner = e->parent->id;
 		} else {
 			frame_release(ppn);
 		}

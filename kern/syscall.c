@@ -33,7 +33,12 @@ struct env *syscall_full(struct env *self, unsigned long a1, unsigned long a2, u
 			 unsigned long a5, unsigned long a6, unsigned long number)
 {
 	struct hart *h = self->hart;
-	long result = call_table[number](self, a1, a2, a3, a4, a5, a6);
+	long result;
+
+	/* The result is not in the frame yet: an upcall now would lose it. event_raise() waits for the call's end. */
+	h->frame_saved = 0;
+	result = call_table[number](self, a1, a2, a3, a4, a5, a6);
+	h->frame_saved = 1;
 
 	/* A call that gave the processor away has left its result already. */
 	if (h->current == self)
