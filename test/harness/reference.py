@@ -2,8 +2,8 @@
 """reference.py [--check] - the reference pages of the book, and whether the book still fits the code
 
   (nothing)   write docs/reference/*.md from the comments of include/exos/calls.h and the sentences of err.h
-  --check     write nothing; say what is stale: a page that would come out otherwise, a link that leads nowhere, a piece of
-              code in the book that no longer stands in the source which it names
+  --check     write nothing; say what is stale: a page that would come out otherwise, a link that leads nowhere, a file or a
+              hop of a road that is not there, a piece of code in the book that no longer stands in the source which it names
 
 A piece of code is quoted in the book like this, and compared line by line, without regard to indentation:
 
@@ -216,6 +216,11 @@ def stale_names(path):
     for name in re.findall(r"`((?:include|arch|kern|drivers|libexos|user|test|docs)/[\w./-]*\w)`", text):
         if not os.path.exists(os.path.join(ROOT, name)):
             yield f"{common.relative(path)}: there is no {name}"
+    # Rows of a road: | `function` | `file` | what happens |
+    for hops, name in re.findall(r"^\| ([^|]*`[^|]*) \| `([\w./-]+\.[chS])` \|", text, re.M):
+        for hop in re.findall(r"`(\w+)`", hops):
+            if os.path.exists(os.path.join(ROOT, name)) and not re.search(rf"\b{hop}\b", read(name)):
+                yield f"{common.relative(path)}: {name} has no {hop}"
 
 
 def stale_code(path):
