@@ -72,6 +72,7 @@ restore:
 
 /* The range that is registered with ENV_RESUME, word for word as exos/uarea.h has it. */
 	.globl	upcall_resume_start, upcall_resume_end
+	.balign	64			/* one cache line, one page */
 upcall_resume_start:
 	ld	t0, U_PENDING(gp)
 	bnez	t0, pending
