@@ -97,6 +97,7 @@ static void table_unlink(ppn_t table)
 
 	KASSERT(priv_of(table)->live == 0 && pte_is_table(*e) && pte_ppn(*e) == table);
 	sv39_clear(e);
+	page_forget_table();
 	priv_of(parent)->live--;
 	ctx_fence(root);	/* a non-leaf went: whatever walk may have cached, before the page is anything else */
 	page_unclaim(priv_of(table)->caps.head);
@@ -157,11 +158,11 @@ int ctx_tear(ppn_t root)
 
 long sys_table_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long level, unsigned long slot)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
 	struct cap *c = cap_get(self, slot, CAP_PAGE);
 
-	if (root == 0)
+	if (err != 0)
 		return err;
 	if (c == NULL)
 		return -E_NOCAP;
@@ -170,10 +171,10 @@ long sys_table_bind(struct env *self, unsigned long ctx, unsigned long va, unsig
 
 long sys_table_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long level)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
 
-	if (root == 0)
+	if (err != 0)
 		return err;
 	return level > 1 ? -E_INVAL : table_unbind(root, va, level);
 }

@@ -48,16 +48,21 @@ int table_tear(ppn_t table);
 /* Take everything out of a context. 0 done, 1 call again. */
 int ctx_tear(ppn_t root);
 
-/* The root table of a context in which the caller may map; 0 sets *err. */
-static inline ppn_t ctx_map_root(const struct env *self, unsigned long slot, long *err)
+/* The root table of a context in which the caller may map. 0; -E_NOCAP; -E_RIGHTS. */
+static inline long ctx_map_root(const struct env *self, unsigned long slot, ppn_t *root)
 {
-	struct cap *x = cap_get(self, slot, CAP_CTX);
+	const struct cap *x;
 
-	if (unlikely(x == NULL || !(x->rights & RIGHT_MAP))) {
-		*err = x == NULL ? -E_NOCAP : -E_RIGHTS;
-		return 0;
-	}
-	return x->object;
+	*root = 0;
+	if (unlikely(slot >= self->nslots))
+		return -E_NOCAP;
+	x = cap_at(self, slot);
+	if (unlikely(x->type != CAP_CTX))
+		return -E_NOCAP;
+	if (unlikely(!(x->rights & RIGHT_MAP)))
+		return -E_RIGHTS;
+	*root = x->object;
+	return 0;
 }
 
 #endif

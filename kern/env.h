@@ -65,23 +65,22 @@ struct env *env_find(uint32_t id);
 static inline struct env *env_at(ppn_t page) { return page_kva(page); }
 
 
-/* The record in a slot of e's table, NULL when there is no such slot. */
-static inline struct cap *cap_slot(const struct env *e, unsigned long slot)
+/* The record in a slot of e's table, which has so many. That of slot 0 is always empty. */
+static inline struct cap *cap_at(const struct env *e, unsigned long slot)
 {
-	if (unlikely(slot == 0 || slot >= e->nslots))
-		return NULL;
 	return e->captab[slot / CAPS_PER_PAGE] + slot % CAPS_PER_PAGE;
 }
 
-/* The same, when it holds the type, which is not CAP_NONE: so slot 0, whose record is always empty, needs no test. */
+/* The same, NULL when there is no such slot. */
+static inline struct cap *cap_slot(const struct env *e, unsigned long slot)
+{
+	return likely(slot != 0 && slot < e->nslots) ? cap_at(e, slot) : NULL;
+}
+
+/* The same, when it holds the type, which is not CAP_NONE: so slot 0 needs no test. */
 static inline struct cap *cap_get(const struct env *e, unsigned long slot, enum cap_type type)
 {
-	struct cap *c;
-
-	if (unlikely(slot >= e->nslots))
-		return NULL;
-	c = e->captab[slot / CAPS_PER_PAGE] + slot % CAPS_PER_PAGE;
-	return likely(c->type == type) ? c : NULL;
+	return likely(slot < e->nslots && cap_at(e, slot)->type == type) ? cap_at(e, slot) : NULL;
 }
 
 /* The environment that a call acts on: self for slot 0, else through an ENV capability with the right. NULL sets *err. */

@@ -39,11 +39,11 @@ static long expose_page(ppn_t root, vaddr_t va, ppn_t ppn)
 long sys_expose_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long region, unsigned long first,
 		     unsigned long npages)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
 	unsigned long i;
 
-	if (root == 0)
+	if (err != 0)
 		return err;
 	if (region >= EXPOSE_REGIONS || npages < 1 || npages > PAGES_MAX || first >= regions[region].npages ||
 	    npages > regions[region].npages - first)

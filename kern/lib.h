@@ -24,6 +24,13 @@ typedef uint64_t ticks_t;	/* of the time CSR */
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define noinline	__attribute__((noinline))
+/* A variable that is no state: a cache, a measurement. A test that looks whether a refusal left a trace passes over it. */
+#ifdef EXOS_HOST
+#define scratch		__attribute__((section(".scratch")))
+#else
+#define scratch
+#endif
 
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

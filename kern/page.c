@@ -38,7 +38,7 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 	first_ppn = first;
 	end_ppn = end;
 	frames = table;
-	frames_priv = (void *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)));
+	frames_priv = (struct frame_priv *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))) - first;
 	free_head = 0;
 	free_frames = promised_frames = 0;
 	for (ppn_t p = first; p < end; p++)
@@ -266,10 +266,52 @@ void page_unclaim(struct cap *c)
 
 /* ---- bindings ---- */
 
-/* Clear a valid leaf and the binding behind it. */
-static void leaf_remove(pte_t *e, ppn_t root, vaddr_t va)
+/*
+ * The leaf table that was found last: a program works in one table for a while. The key is a binding without the bits of the entry:
+ * root and address of the table; 0 is none, for no root is frame 0. Whoever takes a table out of a context says so.
+ */
+static struct {
+	uint64_t key;
+	pte_t *table;
+	struct frame_priv *priv;
+} last_table scratch;
+
+void page_forget_table(void)
 {
-	struct cap *c = page_cap_bound(pte_ppn(*e), binding_of(root, va));
+	last_table.key = 0;
+}
+
+static inline bool table_known(uint64_t binding)
+{
+	return likely(binding >> 9 == last_table.key);
+}
+
+/* The entry for a binding in the table that is known to be its own. */
+static inline pte_t *known_entry(uint64_t binding)
+{
+	return last_table.table + binding % SV39_ENTRIES;
+}
+
+/* The entry for a binding in its leaf table; NULL: there is no such table. Afterwards it is known. */
+static pte_t *leaf_entry(uint64_t binding)
+{
+	pte_t *e;
+
+	if (table_known(binding))
+		return known_entry(binding);
+	e = sv39_entry(binding_root(binding), binding_va(binding), 0);
+	if (e != NULL) {
+		last_table.key = binding >> 9;
+		last_table.table = e - binding % SV39_ENTRIES;
+		last_table.priv = priv_of(kva_page(e));
+	}
+	return e;
+}
+
+/* Clear a valid leaf and the binding behind it. */
+static void leaf_remove(pte_t *e, uint64_t binding)
+{
+	struct cap *c = page_cap_bound(pte_ppn(*e), binding);
 
 	KASSERT(c != NULL || frame_of(pte_ppn(*e))->type == FRAME_EXPOSED);
 	if (c != NULL)
@@ -293,14 +335,14 @@ int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fe
 		return -E_INVAL;
 	if ((prot & 7) & ~(unsigned long)c->rights)
 		return c->type == CAP_TABLE ? -E_TYPE : -E_RIGHTS;
-	e = sv39_entry(root, va, level);
+	e = level == 0 ? leaf_entry(b) : sv39_entry(root, va, level);
 	if (e == NULL)
 		return -E_NOTABLE;
 	if (pte_is_table(*e))
 		return -E_BUSY;
 
 	if (pte_valid(*e))
-		leaf_remove(e, root, va);
+		leaf_remove(e, b);
 	if (c->binding != 0 && c->binding != b)
 		page_unbind_cap(c);
 	c->binding = b;
@@ -320,23 +362,23 @@ vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence)
 	if (e == NULL)
 		return 0;
 	va &= ~(sv39_span(level) - 1);
-	leaf_remove(e, root, va);
+	leaf_remove(e, binding_of(root, va));
 	if (fence)
 		ctx_fence_page(root, va);
 	return sv39_span(level);
 }
 
-/* Returns 0; -E_NOTBOUND; -E_RIGHTS. The caller fences. */
-static inline int leaf_protect(pte_t *e, uint64_t binding, unsigned long prot)
+/* rights: those that the capability behind the leaf must have. Returns 0; -E_NOTBOUND; -E_RIGHTS. The caller fences. */
+static inline int leaf_protect(pte_t *e, uint64_t binding, unsigned rights, struct leaf_change change)
 {
 	struct cap *c;
 
 	if (!pte_is_leaf(*e))
 		return -E_NOTBOUND;
 	c = page_cap_bound(pte_ppn(*e), binding);
-	if (c == NULL || ((prot & 7) & ~(unsigned long)c->rights))
+	if (c == NULL || (rights & ~c->rights))
 		return -E_RIGHTS;
-	sv39_protect(e, prot);
+	sv39_protect(e, change);
 	return 0;
 }
 
@@ -346,7 +388,7 @@ static int page_protect(ppn_t root, vaddr_t va, unsigned long prot)
 	unsigned level;
 	pte_t *e = sv39_leaf(root, va, &level);
 
-	return e == NULL ? -E_NOTBOUND : leaf_protect(e, binding_of(root, va & ~(sv39_span(level) - 1)), prot);
+	return e == NULL ? -E_NOTBOUND : leaf_protect(e, binding_of(root, va & ~(sv39_span(level) - 1)), prot & 7, leaf_change(prot));
 }
 
 void page_unbind_cap(struct cap *c)
@@ -357,7 +399,7 @@ void page_unbind_cap(struct cap *c)
 
 	if (c->binding == 0)
 		return;
-	e = sv39_entry(root, va, cap_order(c));
+	e = cap_order(c) == 0 ? leaf_entry(c->binding) : sv39_entry(root, va, cap_order(c));
 	KASSERT(e != NULL && pte_is_leaf(*e) && pte_ppn(*e) == c->object);
 	c->binding = 0;
 	sv39_clear(e);
@@ -404,17 +446,12 @@ static inline struct cap *bindable(struct env *self, unsigned long slot)
 	return c != NULL && (c->type == CAP_PAGE || c->type == CAP_TABLE) ? c : NULL;
 }
 
-long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
-		   unsigned long prot)
+static noinline long bind_range(struct env *self, ppn_t root, vaddr_t va, unsigned long slot, unsigned long npages,
+				unsigned long prot)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
 	unsigned long i;
+	long err = 0;
 
-	if (root == 0)
-		return err;
-	if (!npages_ok(va, npages) || !prot_valid(prot))
-		return -E_INVAL;
 	for (i = 0; i < npages; i++) {
 		struct cap *c = bindable(self, slot + i);
 
@@ -432,57 +469,99 @@ long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsign
 	return i > 0 ? (long)i : err;
 }
 
-long sys_page_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages)
+long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
+		   unsigned long prot)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
+	struct cap *c;
+	uint64_t b;
+
+	if (err != 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
+	b = binding_of(root, va);
+	c = cap_get(self, slot, CAP_PAGE);
+	/* The plain case: one page of 4 KiB, bound nowhere, goes where nothing stands. */
+	if (npages != 1 || !table_known(b) || c == NULL || c->aux != 0 || c->binding != 0 || *known_entry(b) != 0)
+		return bind_range(self, root, va, slot, npages, prot);
+	if ((prot & 7) & ~(unsigned long)c->rights)
+		return -E_RIGHTS;
+	c->binding = b;
+	sv39_set_leaf(known_entry(b), c->object, prot);
+	last_table.priv->live++;
+	ctx_fence_page(root, va);
+	return 1;
+}
+
+static noinline long unbind_range(ppn_t root, vaddr_t va, unsigned long npages)
+{
 	bool some = false;
 
-	if (root == 0)
-		return err;
-	if (!npages_ok(va, npages))
-		return -E_INVAL;
-	if (npages == 1) {
-		page_unbind(root, va, true);
-		return 1;
-	}
-	for (unsigned long i = 0; i < npages; i++)
-		if (page_unbind(root, va + i * PAGE_SIZE, false) != 0)
+	for (unsigned long i = 0; i < npages; i++) {
+		uint64_t b = binding_of(root, va) + i;
+		pte_t *e = leaf_entry(b);
+
+		if (e == NULL) {		/* a larger page, or nothing */
+			some |= page_unbind(root, va + i * PAGE_SIZE, false) != 0;
+		} else if (pte_valid(*e)) {
+			leaf_remove(e, b);
 			some = true;
-	if (some)
+		}
+	}
+	if (some && npages == 1)
+		ctx_fence_page(root, va);
+	else if (some)
 		ctx_fence(root);
 	return npages;
 }
 
-long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages, unsigned long prot)
+long sys_page_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
-	unsigned long done = 0;
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
+	uint64_t b;
+	pte_t *e;
 
-	if (root == 0)
+	if (err != 0)
 		return err;
-	if (!npages_ok(va, npages) || !prot_valid(prot))
+	if (!npages_ok(va, npages))
 		return -E_INVAL;
-	/* One walk for each leaf table; then its entries and the bindings behind them follow one another. */
+	b = binding_of(root, va);
+	if (npages != 1 || !table_known(b))
+		return unbind_range(root, va, npages);
+	e = known_entry(b);
+	if (pte_valid(*e)) {
+		leaf_remove(e, b);
+		ctx_fence_page(root, va);
+	}
+	return 1;
+}
+
+/* One look for each leaf table; then its entries and the bindings behind them follow one another. */
+static noinline long protect_range(ppn_t root, vaddr_t va, unsigned long npages, unsigned long prot)
+{
+	const struct leaf_change change = leaf_change(prot);
+	unsigned long done = 0;
+	long err = 0;
+
 	while (done < npages && err == 0) {
-		vaddr_t at = va + done * PAGE_SIZE;
-		pte_t *e = sv39_entry(root, at, 0);
-		uint64_t b = binding_of(root, at);
+		uint64_t b = binding_of(root, va) + done;
+		unsigned long n = SV39_ENTRIES - b % SV39_ENTRIES;
+		pte_t *e = leaf_entry(b), *first = e, *end;
 
 		if (e == NULL) {	/* a larger page, or nothing */
-			err = page_protect(root, at, prot);
+			err = page_protect(root, va + done * PAGE_SIZE, prot);
 			done += err == 0;
 			continue;
 		}
-		do {
-			err = leaf_protect(e, b, prot);
-			if (err != 0)
-				break;
+		end = e + (n < npages - done ? n : npages - done);
+		while (e < end && (err = leaf_protect(e, b, prot & 7, change)) == 0) {
 			e++;
 			b++;
-			done++;
-		} while (done < npages && ((uintptr_t)e & (PAGE_SIZE - 1)) != 0);
+		}
+		done += e - first;
 	}
 	if (done == 0)
 		return err;
@@ -491,6 +570,25 @@ long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, uns
 	else
 		ctx_fence(root);
 	return done;
+}
+
+long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages, unsigned long prot)
+{
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
+	uint64_t b;
+
+	if (err != 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
+	b = binding_of(root, va);
+	if (npages != 1 || !table_known(b))
+		return protect_range(root, va, npages, prot);
+	if ((err = leaf_protect(known_entry(b), b, prot & 7, leaf_change(prot))) != 0)
+		return err;
+	ctx_fence_page(root, va);
+	return 1;
 }
 
 static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
@@ -514,12 +612,12 @@ static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
 
 long sys_page_batch(struct env *self, unsigned long ctx, unsigned long ops, unsigned long n)
 {
-	long err = 0;
-	ppn_t root = ctx_map_root(self, ctx, &err);
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
 	struct page_op op;
 	unsigned long i;
 
-	if (root == 0)
+	if (err != 0)
 		return err;
 	if (n < 1 || n > PAGES_MAX)
 		return -E_INVAL;

@@ -29,6 +29,7 @@ typedef uint64_t pte_t;
 #define PTE_A	0x40ul
 #define PTE_D	0x80ul
 #define PTE_PPN_SHIFT	10
+#define PTE_PPN		(((1ul << 44) - 1) << PTE_PPN_SHIFT)
 
 #define SV39_ENTRIES	512u
 #define SV39_USER_TOP	(1ul << 38)	/* first address beyond the lower half */
@@ -103,12 +104,25 @@ static inline void sv39_set_leaf(pte_t *entry, ppn_t ppn, unsigned long prot)
 	pte_write(entry, ppn, leaf_bits(prot));
 }
 
-/* The same page with other protection; accessed and dirty stay unless prot asks to track them. */
-static inline void sv39_protect(pte_t *entry, unsigned long prot)
-{
-	pte_t kept = prot & PROT_TRACK ? 0 : *entry & (PTE_A | PTE_D);
+/* What a change of protection makes of an entry: it keeps some bits and gets others. */
+struct leaf_change {
+	pte_t keep, set;
+};
 
-	pte_write(entry, pte_ppn(*entry), leaf_bits(prot) | kept);
+/* Accessed and dirty stay unless prot asks to track them. */
+static inline struct leaf_change leaf_change(unsigned long prot)
+{
+	return (struct leaf_change){
+		.keep = PTE_PPN | (prot & PROT_TRACK ? 0 : PTE_A | PTE_D),
+		.set = leaf_bits(prot),
+	};
+}
+
+/* The same page with other protection. */
+static inline void sv39_protect(pte_t *entry, struct leaf_change change)
+{
+	KASSERT((change.keep & ~(PTE_PPN | PTE_A | PTE_D)) == 0 && (change.set & ~PTE_ALLOWED) == 0);
+	WRITE_ONCE(*entry, (*entry & change.keep) | change.set);
 }
 
 static inline void sv39_set_table(pte_t *entry, ppn_t ppn)

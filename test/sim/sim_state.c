@@ -7,7 +7,7 @@
 #include "test/sim/sim.h"
 
 /* sim_state.ld puts the variables between these. */
-extern char sim_state_start[], sim_state_end[], kern_state_start[], kern_state_end[];
+extern char sim_state_start[], scratch_start[], sim_state_end[], kern_state_start[], kern_state_end[];
 
 struct sim_snapshot {
 	size_t ram_bytes, sim_bytes, kern_bytes;
@@ -51,18 +51,18 @@ static uint64_t mix_page(uint64_t h, const uint64_t *w, size_t n)
 	return (a ^ (b << 1)) * 0x9e3779b97f4a7c15u ^ (c >> 3) ^ (c << 31) ^ d ^ (d >> 17);
 }
 
-/* Copied away before main(), and brought back at every boot. */
+/* The kernel's, copied away before main(), and brought back at every boot. */
 static char *pristine;
 
 __attribute__((constructor)) static void keep(void)
 {
-	pristine = malloc(kern_state_end - kern_state_start);
-	copy(pristine, kern_state_start, kern_state_end - kern_state_start);
+	pristine = malloc(kern_state_end - scratch_start);
+	copy(pristine, scratch_start, kern_state_end - scratch_start);
 }
 
 void sim_state_fresh(void)
 {
-	copy(kern_state_start, pristine, kern_state_end - kern_state_start);
+	copy(scratch_start, pristine, kern_state_end - scratch_start);
 }
 
 uint64_t sim_state_hash(void)
