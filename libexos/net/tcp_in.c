@@ -252,6 +252,16 @@ static bool check_sequence(struct tcp_conn *c, struct segment *seg)
 		c->net->stats.tcp_outside++;
 		if ((seg->flags & TCP_RST) != 0)
 			return false;
+		/*
+		 * What we have received last comes again, with an ACK that may be news: when both sides close at once, stacks of BSD's
+		 * family acknowledge our FIN by sending theirs anew. Only the ACK counts; trim() leaves nothing of the text.
+		 */
+		if (seg->full_len > 0 && seg->seq + seg->full_len == c->rcv_nxt && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK &&
+		    seq_lt(c->snd_una, seg->ack) && seq_le(seg->ack, c->snd_nxt) && c->state != TCP_TIME_WAIT) {
+			seg->flags &= (uint8_t)~TCP_FIN;
+			c->ack_now = true;
+			return true;
+		}
 		/* 3.10.7.4 eighth step: a FIN that comes again means that our ACK for it was lost. */
 		if (c->state == TCP_TIME_WAIT && (seg->flags & TCP_FIN) != 0 && seg->seq + seglen(seg) == c->rcv_nxt)
 			c->t_misc = c->net->now + 2 * (uint64_t)c->net->cfg.msl_us;

@@ -512,6 +512,52 @@ static void F14_simultaneous_close_goes_over_closing(void **state)
 	wire_stop(&w);
 }
 
+/* Stacks of BSD's family acknowledge our FIN by sending theirs anew, with a number that we have taken already. */
+static void a_fin_that_comes_again_acknowledges_ours(void **state)
+{
+	struct wire w;
+	struct tcp_conn *c;
+
+	(void)state;
+	wire_config(&w);
+	c = wire_open(&w);
+	tcp_shutdown(c);
+	peer_expect(&w, TCP_ACK | TCP_FIN, 0);
+	peer_at(&w, TCP_ACK | TCP_FIN, w.seq++, w.ack - 1, NULL, 0);
+	peer_expect_ack(&w);
+	assert_int_equal(tcp_state(c), TCP_CLOSING);
+	peer_at(&w, TCP_ACK | TCP_FIN, w.seq - 1, w.ack, NULL, 0);
+	assert_int_equal(tcp_state(c), TCP_TIME_WAIT);
+	wire_stop(&w);
+}
+
+static void text_that_comes_again_brings_its_ack_but_no_fin(void **state)
+{
+	struct wire w;
+	struct tcp_conn *c;
+	char buf[4];
+
+	(void)state;
+	wire_config(&w);
+	c = wire_open(&w);
+	assert_int_equal(tcp_send(c, "abc", 3), 3);
+	peer_expect(&w, TCP_ACK, 3);
+	peer_at(&w, TCP_ACK, w.seq, w.ack - 3, "xy", 2);
+	w.seq += 2;
+	/* Whatever is said of a number that was text cannot be a FIN; the ACK is as good as any. */
+	peer_at(&w, TCP_ACK | TCP_FIN, w.seq - 1, w.ack, NULL, 0);
+	peer_expect_ack(&w);
+	assert_int_equal(c->snd_una, c->snd_nxt);
+	assert_int_equal(tcp_state(c), TCP_ESTABLISHED);
+	assert_int_equal(tcp_recv(c, buf, sizeof(buf)), 2);
+	/* One from further back is only answered. */
+	assert_int_equal(tcp_send(c, "d", 1), 1);
+	peer_expect(&w, TCP_ACK, 1);
+	peer_at(&w, TCP_ACK, w.seq - 2, w.ack, "x", 1);
+	assert_int_equal(c->snd_nxt - c->snd_una, 1);
+	wire_stop(&w);
+}
+
 static void fin_and_ack_of_fin_together_lead_to_time_wait_at_once(void **state)
 {
 	struct wire w;
@@ -919,6 +965,8 @@ int main(void)
 		cmocka_unit_test(active_close_goes_over_fin_wait_1_and_2_to_time_wait),
 		cmocka_unit_test(passive_close_goes_over_close_wait_and_last_ack),
 		cmocka_unit_test(F14_simultaneous_close_goes_over_closing),
+		cmocka_unit_test(a_fin_that_comes_again_acknowledges_ours),
+		cmocka_unit_test(text_that_comes_again_brings_its_ack_but_no_fin),
 		cmocka_unit_test(fin_and_ack_of_fin_together_lead_to_time_wait_at_once),
 		cmocka_unit_test(F14_fin_with_text_is_in_order_after_the_text),
 		cmocka_unit_test(F14_contradicting_fins_leave_the_stream_as_the_first_said),
