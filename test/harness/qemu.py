@@ -10,6 +10,7 @@ Four streams leave a machine: the console (UART), the report channel (semihostin
 and what QEMU and the firmware print. A thread of ours reads the first two all the time, so the guest never waits for us.
 """
 import ctypes
+import http.client
 import json
 import os
 import re
@@ -288,6 +289,25 @@ class Machine:
         """The first place in the console text, from position start on, that matches: a match object."""
         regex = re.compile(pattern)
         return self.wait_until(lambda: regex.search(self.console_text(), start), timeout, f"console text matching {pattern!r}")
+
+    def dial(self, name, timeout=20.0):
+        """A TCP connection to a forwarded port ("tcp/80"). The emulator takes one at a time from its queue of one; when that is
+        full, the host's kernel would wait one second, three, seven before it knocks again. So we knock ourselves."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                s = socket.create_connection(("127.0.0.1", self.ports[name]), timeout=0.2)
+                s.settimeout(timeout)
+                return s
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def http(self, timeout=20.0):
+        """A connection to the guest's web server for http.client, already open."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["tcp/80"], timeout=timeout)
+        connection.sock = self.dial("tcp/80", timeout)
+        return connection
 
     def send(self, text):
         """Type on the console."""

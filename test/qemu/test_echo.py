@@ -9,7 +9,7 @@ SECONDS = 120
 
 
 def tcp(machine, timeout=20):
-    return socket.create_connection(("127.0.0.1", machine.ports["tcp/7"]), timeout=timeout)
+    return machine.dial("tcp/7", timeout)
 
 
 def read_exactly(s, n):

@@ -1,5 +1,4 @@
 """The end of one library OS is nothing to another."""
-import http.client
 import re
 import socket
 import time
@@ -8,7 +7,7 @@ SECONDS = 120
 
 
 def page(machine):
-    connection = http.client.HTTPConnection("127.0.0.1", machine.ports["tcp/80"], timeout=10)
+    connection = machine.http(10)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status
@@ -48,7 +47,7 @@ def test_echo_dies_httpd_serves(machine):
 
 def test_httpd_dies_echo_serves(machine):
     assert echoes(machine) and page(machine) == 200
-    with socket.create_connection(("127.0.0.1", machine.ports["tcp/7"]), timeout=10) as s:
+    with machine.dial("tcp/7", 10) as s:
         s.sendall(b"before")
         assert s.recv(100) == b"before"
         machine.command_output("kill httpd")
@@ -62,7 +61,7 @@ def test_httpd_dies_echo_serves(machine):
 def test_killed_under_load_and_started_again(machine):
     """httpd dies in the middle of requests, its frames come back, and the shell starts another one on the same port."""
     free = lambda: int(re.search(r": (\d+) free,", machine.command_output("pages")).group(1))
-    sockets = [socket.create_connection(("127.0.0.1", machine.ports["tcp/80"]), timeout=10) for _ in range(16)]
+    sockets = [machine.dial("tcp/80", 10) for _ in range(16)]
     for s in sockets:
         s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" * 2)
     before = free()

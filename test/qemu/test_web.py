@@ -1,6 +1,5 @@
 """The page and /stats.json, over the forwarded port: what a browser, curl and a rude client see."""
 import concurrent.futures
-import http.client
 import json
 import socket
 import time
@@ -9,13 +8,9 @@ SHARED = True
 SECONDS = 300
 
 
-def address(machine):
-    return "127.0.0.1", machine.ports["tcp/80"]
-
-
 def get(machine, path="/", method="GET", headers=None):
     """(status, headers, body) over a connection of its own."""
-    connection = http.client.HTTPConnection(*address(machine), timeout=20)
+    connection = machine.http()
     try:
         connection.request(method, path, headers={"Connection": "close", **(headers or {})})
         reply = connection.getresponse()
@@ -32,7 +27,7 @@ def stats(machine):
 
 def exchange(machine, pieces, pause=0.0, timeout=20.0):
     """Send pieces, then read until the server closes: the whole answer."""
-    with socket.create_connection(address(machine), timeout=timeout) as s:
+    with machine.dial("tcp/80", timeout) as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             for piece in pieces:
@@ -112,7 +107,7 @@ def test_methods_and_paths(machine):
 
 
 def test_keep_alive(machine):
-    connection = http.client.HTTPConnection(*address(machine), timeout=20)
+    connection = machine.http()
     for path in ("/", "/stats.json", "/nothing", "/", "/stats.json") * 4:
         connection.request("GET", path)
         reply = connection.getresponse()
@@ -182,7 +177,7 @@ def test_request_never_finished(machine):
 
 def test_client_that_goes_away(machine):
     for n in range(40):
-        s = socket.create_connection(address(machine), timeout=20)
+        s = machine.dial("tcp/80")
         s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[:n])
         if n % 2:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")	# a reset instead of a FIN
@@ -207,9 +202,7 @@ def test_1000_in_sequence_64_in_parallel(machine):
 
 
 def test_64_connections_held_open_at_once(machine):
-    connections = [http.client.HTTPConnection(*address(machine), timeout=30) for _ in range(64)]
-    for c in connections:
-        c.connect()
+    connections = [machine.http(30) for _ in range(64)]
     for c in connections:
         c.request("GET", "/")
     for c in reversed(connections):

@@ -1,5 +1,4 @@
 """Raw frames: ARP, ping, packets of every length, malformed ones."""
-import http.client
 import random
 import struct
 
@@ -11,7 +10,7 @@ SECONDS = 180
 
 
 def page(machine):
-    connection = http.client.HTTPConnection("127.0.0.1", machine.ports["tcp/80"], timeout=20)
+    connection = machine.http()
     try:
         connection.request("GET", "/")
         return connection.getresponse().status
