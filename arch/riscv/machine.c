@@ -49,7 +49,7 @@ const void *const call_entry[CALL_COUNT] = {
 };
 #pragma GCC diagnostic pop
 #endif
-const uint64_t call_count = CALL_COUNT;
+static_assert(CALLS == CALL_COUNT, "entry.S knows how many calls there are");
 
 /* ---- translations ---- */
 

@@ -15,5 +15,6 @@
 #define H_FRAME_SAVED	16
 
 #define CAUSE_ECALL_U	8
+#define CALLS		38		/* CALL_COUNT of exos/calls.h */
 
 #endif
