@@ -31,12 +31,15 @@ import qemu
 import tools
 from common import BUDGET, ENVIRONMENT, FAIL, PASS, USAGE, Stop, complain, relative, say
 
+HARTS_MAX = 8                   # of kern/slice.h
+MEM_MIN, MEM_MAX = 24, 16384    # MiB; with less, what init promises to the services does not fit
+
 
 def options(argv):
     parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
     parser.add_argument("command", choices=["qemu", "serve", "test", "bench", "qemu-gdb", "gdb"])
     parser.add_argument("name", nargs="?")
-    parser.add_argument("--harts", type=int, default=int(os.environ.get("HARTS") or 1))
+    parser.add_argument("--harts", type=int, default=os.environ.get("HARTS") or "1")
     parser.add_argument("--mem", default=os.environ.get("MEM") or None)
     parser.add_argument("--net", default=os.environ.get("NET") or "user")
     parser.add_argument("--append", default=os.environ.get("APPEND") or "")
@@ -48,6 +51,10 @@ def options(argv):
     if args.mem is None:
         # The debug kernel's audit walks all frames after every call: with few of them programs still get time to run.
         args.mem = "32" if args.tree == "rv64-debug" else "256"
+    if not 1 <= args.harts <= HARTS_MAX:
+        raise Stop(USAGE, f"HARTS={args.harts}: exos runs on 1 to {HARTS_MAX} harts.")
+    if not args.mem.isdigit() or not MEM_MIN <= int(args.mem) <= MEM_MAX:
+        raise Stop(USAGE, f"MEM={args.mem}: a number of MiB from {MEM_MIN} to {MEM_MAX}, without a unit.")
     return args
 
 

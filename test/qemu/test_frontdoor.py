@@ -103,3 +103,16 @@ def test_missing_emulator_is_named():
     done = subprocess.run([*RUN, "qemu", "--no-build"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                           check=False, env=dict(os.environ, QEMU="/nonexistent/qemu"))
     assert done.returncode == common.ENVIRONMENT and "QEMU=/nonexistent/qemu" in done.stderr, done.stderr
+
+
+def test_impossible_machines_are_refused_with_the_limits():
+    for options, limit in ((["--harts", "9"], "1 to 8"), (["--harts", "0"], "1 to 8"), (["--mem", "2G"], "24 to"), (["--mem", "8"], "24 to")):
+        done = subprocess.run([*RUN, "qemu", "--no-build", *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=20, check=False)
+        assert done.returncode == common.USAGE and limit in done.stderr, (options, done.returncode, done.stderr)
+
+
+def test_the_smallest_machine_reaches_the_prompt():
+    done = subprocess.run([*RUN, "qemu", "--no-build", "--mem", "24"], input="exit 5\n", capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 5, (done.returncode, done.stdout[-500:], done.stderr[-500:])

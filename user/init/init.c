@@ -194,6 +194,15 @@ static void start_service(const struct service *v, struct proc *p)
 	}
 }
 
+/* Nobody could talk to this machine, nor end it. */
+static void give_up(const struct service *v)
+{
+	printf("init: without %s there is nothing to do here. Is the memory of this machine too small for what table.c promises?\n",
+	       v->file);
+	report("note %s could not be started", base_name(v->file));
+	power_off(4);
+}
+
 static void start_services(void)
 {
 	bool waited = false;
@@ -205,6 +214,8 @@ static void start_services(void)
 			report("up");
 		}
 		start_service(&services[i], &program[i]);
+		if ((services[i].gives & ENDS_MACHINE) && program[i].env == 0)
+			give_up(&services[i]);
 		if ((services[i].gives & GIVE_NETPAGE_RW) && program[i].env != 0 && !waited) {
 			waited = true;
 			await(have_address, ADDRESS_WAIT_US);

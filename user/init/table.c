@@ -8,11 +8,11 @@
 
 const struct service services[] = {
 /*	file		pages	slices	gives								flows			*/
-	{ "bin/netd",	512,	6,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE_RW,
+	{ "bin/netd",	256,	6,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE_RW,
 	  { "flow.dhcp", "flow.arp", "flow.icmp" } },
-	{ "bin/httpd",	4096,	14,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
+	{ "bin/httpd",	1536,	14,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
 	  { "flow.arp", "flow.tcp80" } },
-	{ "bin/echo",	2048,	8,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
+	{ "bin/echo",	512,	8,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE,
 	  { "flow.arp", "flow.tcp7", "flow.udp7" } },
 	{ "bin/minimal", 64,	2,	0, { NULL } },
 	/* The shell has the flows to pass them on, when a server is ended and started again. */
