@@ -73,6 +73,7 @@ def test_page(machine):
 
 
 def test_stats(machine):
+    machine.expect(r"exos\$ ")       # the page is there a moment before the shell
     s = stats(machine)
     assert s["version"] == 1 and s["complete"] is True
     assert 0 < s["memory"]["free"] < s["memory"]["frames"]
