@@ -8,7 +8,7 @@ H      := test/harness
 export HARTS MEM NET V PROG APPEND TREE QEMU
 
 .DEFAULT_GOAL := help
-.PHONY: help qemu serve qemu-gdb gdb kernel unit lint test bench count doctor format clean python
+.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint test bench count doctor format clean python
 
 qemu: python      ## build, start exos in the emulator, give the terminal to its shell
 	@$(PYTHON) $(H)/run.py qemu
@@ -24,6 +24,8 @@ test: python      ## everything: units, sanitizers, fuzz replay, guest tests, th
 	@$(PYTHON) $(H)/runtests.py $(if $(T),--only $(T))
 unit: python      ## the host unit tests alone, in less than a minute
 	@$(PYTHON) $(H)/runtests.py unit $(if $(T),--only $(T))
+nightly: python   ## the long forms of unit tests: a million random operations; some minutes
+	@$(PYTHON) $(H)/runtests.py nightly --seconds 20000
 lint: python      ## compile the kernel with the second compiler, clang 14
 	@$(PYTHON) $(H)/runtests.py clang
 bench: python     ## measure in instructions: a table, and build/bench.json

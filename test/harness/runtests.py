@@ -4,8 +4,10 @@
   unit      host unit tests (GCC)                        clang     the kernel compiled by clang 14 without a warning
   asan      the same under ASan and UBSan (clang 14)     guest     user/tests/* on the release and the debug kernel
   fuzz      corpus replay and a short run of each target system    test/qemu/test_*.py on the whole system
+  nightly   the long forms of unit tests: millions of random operations
 
-Without a phase: all. One line per case, then all added up. --only runs the cases whose name contains TEXT.
+Without a phase: all but nightly. Host tests with the label slow are left out when phases are named, unless --only asks for
+them. One line per case, then all added up. --only runs the cases whose name contains TEXT.
 Logs of failed cases: build/test/NAME.txt. Exit codes: 0 pass, 1 fail, 3 build, 4 environment, 124 budget spent.
 """
 import argparse
@@ -60,12 +62,12 @@ class Score:
 
 # Cases of the host trees ----------------------------------------------------------------------------------------------
 
-def run_ctest(score, phase, tree, only, jobs):
-    """All ctest cases of a host tree, each as one line."""
+def run_ctest(score, phase, tree, only, jobs, labels):
+    """The ctest cases of a host tree, each as one line; labels: what ctest is told about them."""
     report = os.path.join(common.tree(tree), "ctest.xml")
     if os.path.exists(report):
         os.remove(report)
-    command = ["ctest", "--test-dir", common.tree(tree), "--output-junit", report, "--parallel", str(jobs), "--no-tests=ignore"]
+    command = ["ctest", "--test-dir", common.tree(tree), "--output-junit", report, "--parallel", str(jobs), "--no-tests=ignore", *labels]
     if only:
         command += ["-R", re.escape(only)]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
@@ -261,10 +263,11 @@ def run_all(args):
         began = time.monotonic()
         if build_for(score, "clang", "rv64-clang"):
             score.case("ok", "clang/kernel", time.monotonic() - began)
-    for phase, tree in (("unit", "host"), ("asan", "host-asan"), ("fuzz", "host-fuzz")):
+    for phase, tree in (("unit", "host"), ("asan", "host-asan"), ("fuzz", "host-fuzz"), ("nightly", "host")):
         if phase in phases:
+            labels = ["-L", "nightly"] if phase == "nightly" else ["-LE", "nightly|slow" if args.phases and not args.only else "nightly"]
             build_for(score, phase, tree, keep_going=True)      # a test that does not compile keeps no other from running
-            run_ctest(score, phase, tree, args.only, args.jobs)
+            run_ctest(score, phase, tree, args.only, args.jobs, labels)
 
     trees = [t for t in (("rv64", "rv64-debug") if "guest" in phases else ("rv64",)) if system_phases]
     usable = [t for t in trees if build_for(score, t, t)]
@@ -299,7 +302,7 @@ def run_all(args):
 
 def main(argv):
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("phases", nargs="*", choices=[*PHASES, []])
+    parser.add_argument("phases", nargs="*", choices=[*PHASES, "nightly", []])
     parser.add_argument("--only")
     parser.add_argument("--seconds", type=float, default=1500)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))

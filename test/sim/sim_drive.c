@@ -34,7 +34,9 @@ static unsigned byte(struct sim_drive *d)
 {
 	if (d->data == NULL) {
 		d->seed = d->seed * 6364136223846793005u + 1442695040888963407u;
-		return d->seed >> 56;
+		if (d->taped % 64 == 0)
+			d->tape = realloc(d->tape, d->taped + 64);
+		return d->tape[d->taped++] = d->seed >> 56;
 	}
 	if (d->left == 0)
 		return 0;
@@ -44,6 +46,8 @@ static unsigned byte(struct sim_drive *d)
 
 static unsigned below(struct sim_drive *d, unsigned n)
 {
+	if (n == 0)
+		return 0;
 	return n <= 256 ? byte(d) % n : (byte(d) << 8 | byte(d)) % n;
 }
 
@@ -65,7 +69,7 @@ static unsigned long wild(struct sim_drive *d)
 /* A slot of e that holds the type, CAP_NONE: anything but empty; 0 when there is none. */
 static unsigned slot_of(struct sim_drive *d, const struct env *e, unsigned type, bool empty)
 {
-	unsigned start = e->nslots != 0 ? below(d, e->nslots) : 0;
+	unsigned start = below(d, e->nslots);
 
 	for (unsigned n = 0; n < e->nslots; n++) {
 		unsigned s = (start + n) % e->nslots;
@@ -80,7 +84,7 @@ static unsigned slot_of(struct sim_drive *d, const struct env *e, unsigned type,
 /* A page that could become a table or an object. */
 static unsigned claimable(struct sim_drive *d, const struct env *e)
 {
-	unsigned start = e->nslots != 0 ? below(d, e->nslots) : 0;
+	unsigned start = below(d, e->nslots);
 
 	for (unsigned n = 0; n < e->nslots; n++) {
 		unsigned s = (start + n) % e->nslots;
@@ -299,6 +303,232 @@ static unsigned long argument(struct sim_drive *d, struct env *e, struct env *ot
 	}
 }
 
+/* ---- arguments that fit each other ---- */
+
+/* n empty slots of e's table that follow one another; 0: there are none. */
+static unsigned empty_run(const struct env *e, unsigned n)
+{
+	unsigned length = 0;
+
+	for (unsigned s = 32; s < e->nslots; s++) {
+		length = cap_empty_slot(e, s) != NULL ? length + 1 : 0;
+		if (length == n)
+			return s - n + 1;
+	}
+	return 0;
+}
+
+static unsigned any_prot(struct sim_drive *d, unsigned rights)
+{
+	static const uint8_t good[] = { PROT_R, PROT_R | PROT_W, PROT_X, PROT_R | PROT_X, PROT_R | PROT_W | PROT_X };
+	unsigned prot = good[below(d, ARRAY_SIZE(good))];
+
+	if (prot & ~rights)
+		prot = rights & PROT_R ? PROT_R : PROT_X;
+	return prot | (one_in(d, 4) ? PROT_TRACK : 0);
+}
+
+/* An address of the context in a slot where a page of e is bound; *c is its capability. Otherwise any address, and NULL. */
+static vaddr_t bound_address(struct sim_drive *d, const struct env *e, unsigned ctx, const struct cap **c)
+{
+	unsigned start = below(d, e->nslots);
+
+	for (unsigned n = 0; n < e->nslots; n++) {
+		unsigned s = (start + n) % e->nslots;
+
+		*c = s != 0 ? cap_slot(e, s) : NULL;
+		if (*c != NULL && ((*c)->type == CAP_PAGE || (*c)->type == CAP_TABLE) && (*c)->binding != 0 &&
+		    binding_root((*c)->binding) == cap_slot(e, ctx)->object)
+			return binding_va((*c)->binding);
+	}
+	*c = NULL;
+	return address(d);
+}
+
+/* Where in the context a table hangs that is empty; its level. 0: there is none. */
+static bool empty_table(struct sim_drive *d, ppn_t root, vaddr_t *va, unsigned long *level)
+{
+	ppn_t n = end_ppn - first_ppn, start = below(d, n);
+
+	for (ppn_t i = 0; i < n; i++) {
+		ppn_t p = first_ppn + (start + i) % n;
+
+		if (frame_of(p)->type != FRAME_TABLE || frame_of(p)->level == 2 || priv_of(p)->live != 0)
+			continue;
+		*level = frame_of(p)->level;
+		for (*va = 0; frame_of(p)->level < 2; p = frame_of(p)->parent)
+			*va += (vaddr_t)priv_of(p)->index << (PAGE_SHIFT + 9 * (frame_of(p)->level + 1));
+		if (p == root)
+			return true;
+	}
+	return false;
+}
+
+/* A slot that names an environment which is stopped, or an object that can be ended. */
+static unsigned slot_that(struct sim_drive *d, const struct env *e, bool stopped)
+{
+	unsigned start = below(d, e->nslots);
+
+	for (unsigned n = 0; n < e->nslots; n++) {
+		unsigned s = (start + n) % e->nslots;
+		const struct cap *c = s != 0 ? cap_slot(e, s) : NULL;
+
+		if (c == NULL)
+			continue;
+		if (stopped ? c->type == CAP_ENV && env_at(c->object)->state == ENV_STOPPED :
+		    c->type == CAP_CTX || c->type == CAP_ENV || c->type == CAP_RING || c->type == CAP_FLOW || c->type == CAP_FILTER)
+			return s;
+	}
+	return 0;
+}
+
+/* The first of 512 slots that page_join() would take; an aligned stretch of free memory. */
+static unsigned joinable(const struct env *e)
+{
+	unsigned length = 0;
+
+	for (unsigned s = 32; s < e->nslots; s++) {
+		const struct cap *c = cap_slot(e, s), *before = cap_slot(e, s - 1);
+
+		if (c->type != CAP_PAGE || cap_order(c) != 0)
+			length = 0;
+		else if (length > 0 && c->object == before->object + 1)
+			length++;
+		else
+			length = (c->object & 511) == 0;
+		if (length == 512)
+			return s - 511;
+	}
+	return 0;
+}
+
+static ppn_t free_stretch(void)
+{
+	for (ppn_t p = (first_ppn + 511) & ~511u; p + 512 <= end_ppn; p += 512) {
+		ppn_t i = 0;
+
+		while (i < 512 && frame_of(p + i)->type == FRAME_FREE)
+			i++;
+		if (i == 512)
+			return p;
+	}
+	return 0;
+}
+
+static unsigned slot_of_order(const struct env *e, unsigned order)
+{
+	for (unsigned s = 32; s < e->nslots; s++)
+		if (cap_slot(e, s)->type == CAP_PAGE && cap_order(cap_slot(e, s)) == order)
+			return s;
+	return 0;
+}
+
+/* The rights and the range of a copy that its source can give. */
+static void aim_copy(struct sim_drive *d, const struct cap *src, unsigned long *rights, unsigned long *range)
+{
+	range[0] = range[1] = 0;
+	if (src == NULL)
+		return;
+	*rights &= src->rights;
+	if (src->type == CAP_SLICE) {
+		unsigned count = (uint32_t)src->binding, skip = below(d, count);
+
+		range[0] = (src->binding >> 32) + skip;
+		range[1] = 1 + below(d, count - skip);
+	}
+}
+
+/*
+ * Chance alone would seldom get some calls past their first checks: give them what is there. Arguments that a call needs a
+ * capability for are in their places already.
+ */
+static void aim(struct sim_drive *d, struct env *e, struct env *other, unsigned call, unsigned long *a)
+{
+	const struct cap *c;
+
+	switch (call) {
+	case CALL_cap_copy:
+		aim_copy(d, cap_slot(other, a[1]), &a[3], &a[4]);
+		break;
+	case CALL_cap_grant:
+		aim_copy(d, cap_slot(e, a[0]), &a[3], &a[4]);
+		break;
+	case CALL_object_end:
+		a[0] = slot_that(d, e, false);
+		break;
+	case CALL_page_alloc:
+		if (a[3] == 1)
+			a[2] = free_stretch();
+		break;
+	case CALL_page_bind:
+		c = cap_slot(e, a[2]);
+		if (c == NULL)
+			break;
+		if (cap_order(c) != 0) {
+			a[1] &= ~(sv39_span(1) - 1);
+			a[3] = 1;
+		}
+		a[4] = any_prot(d, c->rights);
+		break;
+	case CALL_page_unbind:
+		a[1] = bound_address(d, e, a[0], &c);
+		break;
+	case CALL_page_protect:
+		a[1] = bound_address(d, e, a[0], &c);
+		a[3] = any_prot(d, c != NULL ? c->rights : 7);
+		break;
+	case CALL_page_split:
+		a[0] = slot_of_order(e, 1);
+		a[1] = empty_run(e, 511);
+		break;
+	case CALL_page_join:
+		a[0] = joinable(e);
+		break;
+	case CALL_table_bind:
+		a[2] = sv39_entry(cap_slot(e, a[0])->object, a[1] & (SV39_USER_TOP - 1), 1) == NULL;
+		break;
+	case CALL_table_unbind:
+		empty_table(d, cap_slot(e, a[0])->object, &a[1], &a[2]);
+		break;
+	case CALL_expose_bind:
+		a[2] = below(d, EXPOSE_REGIONS);
+		a[3] = 0;
+		a[4] = 1;
+		break;
+	case CALL_env_regs:
+		a[0] = slot_that(d, e, true);
+		a[1] = below(d, 2);
+		break;
+	case CALL_slice_bind:
+		aim_copy(d, cap_slot(e, a[0]), &(unsigned long){ 0 }, &a[1]);
+		break;
+	case CALL_filter_bind:
+		a[4] = one_in(d, 2) ? FILTER_SHARED : 0;
+		break;
+	case CALL_net_send:
+		a[3] = 1 + below(d, 4);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The pages through which a program and the kernel talk, bound anew if they were lost on the way. */
+static void mend_arguments(struct sim_drive *d, struct env *e)
+{
+	unsigned ctx = 0, page;
+
+	for (unsigned s = 1; s < e->nslots && ctx == 0; s++) {
+		const struct cap *c = cap_slot(e, s);
+
+		if (c->type == CAP_CTX && c->object == e->context && (c->rights & RIGHT_MAP))
+			ctx = s;
+	}
+	for (vaddr_t va = SIM_ARGS; ctx != 0 && va <= SIM_ARGS + PAGE_SIZE; va += PAGE_SIZE)
+		if (!sim_can(SIM_STORE, va) && (page = slot_of(d, e, CAP_PAGE, false)) >= SIM_SLOT_FREE)
+			sim_call(e, page_bind, ctx, va, page, 1, PROT_R | PROT_W);
+}
+
 /* One that may run, 0: nobody may. */
 static struct env *ready_env(struct sim_drive *d)
 {
@@ -316,22 +546,72 @@ static const uint8_t builders[] = {
 	CALL_net_send, CALL_cap_delete, CALL_object_end, CALL_slice_bind, CALL_env_captab, CALL_ctx_create,
 };
 
-static void call_step(struct sim_drive *d, struct env *e)
+/* What no sequence may do, for it would be its last. */
+static bool spared(const struct env *e, unsigned call, const unsigned long *a)
+{
+	if (e != sim_init_env)
+		return false;
+	switch (call) {
+	case CALL_exit:
+		return true;
+	case CALL_poweroff:
+		return a[0] == SLOT_MACHINE;
+	case CALL_cap_delete:
+	case CALL_object_end:
+	case CALL_page_unbind:
+	case CALL_table_unbind:
+		return a[0] < 32;	/* what the first environment holds in the beginning it keeps, so that the world goes on */
+	default:
+		return false;
+	}
+}
+
+/* Whose page_alloc() it is, and whether the page may still hold what it held. */
+static bool may_be_used(struct env *e, const unsigned long *a)
+{
+	const struct cap *c = a[0] != 0 ? cap_get(e, a[0], CAP_ENV) : NULL;
+	const struct env *to = c != NULL ? env_at(c->object) : e;
+	unsigned long frame = a[2] == FRAME_ANY ? frame_any() : a[2];
+
+	return frame_exists(frame) && (a[3] != 0 || frame_of(frame)->last_owner == to->id || frame_of(frame)->last_owner == 0);
+}
+
+static void check_fresh(ppn_t ppn)
+{
+	const uint64_t *w = page_kva(ppn);
+
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		if (w[i] != 0)
+			sim_fail("sim: a fresh page holds what somebody else left in it");
+}
+
+static void count(struct sim_drive *d, unsigned call, long r)
+{
+	if (r < 0 && r != SIM_SWITCHED)
+		d->refused[call]++;
+	else
+		d->answered[call]++;
+}
+
+/* False: there was nothing to call with. */
+static bool call_step(struct sim_drive *d, struct env *e)
 {
 	unsigned call = one_in(d, 2) ? builders[below(d, ARRAY_SIZE(builders))] : below(d, CALL_COUNT);
 	const char *shape = shapes[call];
 	unsigned long a[8] = { 0 };
 	struct env *other = e;
+	bool used;
 	long r;
 
-	/* The first environment may not leave; what it holds in the beginning it keeps, so that the world goes on. */
-	if (call == CALL_exit && e == sim_init_env)
-		return;
+	if (spared(e, call, (unsigned long[]){ 0 }) && call == CALL_exit)
+		return false;
 	sim_run(e);
+	if (strpbrk(shape, "bu") != NULL && !one_in(d, 4))
+		mend_arguments(d, e);
 	for (unsigned i = 0; shape[i] != 0; i++) {
 		/* Without an operand of the right type a call says the same each time: seldom is enough. */
-		if (i > 0 && strchr("ptclfra", shape[i - 1]) != NULL && a[i - 1] == 0 && !one_in(d, 8))
-			return;
+		if (i > 0 && strchr("ptclfra", shape[i - 1]) != NULL && a[i - 1] == 0 && !one_in(d, 32))
+			return false;
 		if (shape[i] == 'k') {
 			property(d, e, &a[i]);
 			continue;
@@ -340,23 +620,23 @@ static void call_step(struct sim_drive *d, struct env *e)
 		if (shape[i] == 'e' && a[i] != 0)
 			other = env_at(cap_slot(e, a[i])->object);
 	}
-	if (call == CALL_poweroff && a[0] == SLOT_MACHINE && e == sim_init_env)
-		return;
+	if (!one_in(d, 4) && (strchr("cl", shape[0]) == NULL || shape[0] == 0 || a[0] != 0))
+		aim(d, e, other, call, a);
 	if (one_in(d, 16))
 		a[byte(d) % 6] = wild(d);
-	if (e == sim_init_env && (call == CALL_cap_delete || call == CALL_object_end || call == CALL_page_unbind ||
-	    call == CALL_table_unbind) && a[0] < 32)
-		return;
+	if (spared(e, call, a))
+		return false;
+	used = may_be_used(e, a);
 	if (d->trace)
 		fprintf(stderr, "%u: env %x %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", d->done, e->id, call_names[call], a[0], a[1], a[2],
 			a[3], a[4], a[5]);
 	r = sim_ecall(e, call, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (d->trace)
 		fprintf(stderr, " = %ld %s\n", r, r < 0 ? sim_error(r) : "");
-	if (r < 0 && r != SIM_SWITCHED)
-		d->refused[call]++;
-	else
-		d->answered[call]++;
+	if (call == CALL_page_alloc && r >= 0 && !used)
+		check_fresh(r);
+	count(d, call, r);
+	return true;
 }
 
 static void spawn(struct sim_drive *d, struct env *e)
@@ -382,6 +662,28 @@ static void spawn(struct sim_drive *d, struct env *e)
 	flow = slot_of(d, e, CAP_FLOW, false);
 	if (flow != 0)
 		sim_call(e, cap_grant, flow, c.slot, 101, RIGHTS_ALL, 0, 0);
+}
+
+/* A larger page: taken, split, joined, whatever is next. Room for its 512 parts comes first. */
+static void large(struct sim_drive *d, struct env *e)
+{
+	unsigned page = claimable(d, e), run = empty_run(e, 511), whole = slot_of_order(e, 1), parts = joinable(e);
+
+	if (e->nslots < 6 * CAPS_PER_PAGE) {
+		if (page >= SIM_SLOT_FREE && e->pub->held < env_own_guarantee(e))
+			sim_call(e, env_captab, 0, page);
+	} else if (parts != 0 && one_in(d, 2)) {
+		count(d, CALL_page_join, sim_call(e, page_join, parts));
+	} else if (whole == 0 && run != 0) {
+		sim_call(e, page_alloc, 0, run, free_stretch(), 1);
+	} else if (whole != 0 && run != 0) {
+		unsigned ctx = one_in(d, 2) ? slot_of(d, e, CAP_CTX, false) : 0;
+
+		if (ctx != 0)
+			sim_call(e, page_bind, ctx, (vaddr_t)below(d, 4) << 21, whole, 1, any_prot(d, 7));
+		else
+			count(d, CALL_page_split, sim_call(e, page_split, whole, run));
+	}
 }
 
 /* A frame arrives, sends complete, or the device is slow for a while. */
@@ -436,8 +738,15 @@ bool sim_drive_step(struct sim_drive *d)
 		if (sim_nic.base != 0)
 			packet(d);
 		break;
+	case 6:
+		if (one_in(d, 2)) {
+			sim_run(e);
+			large(d, e);
+		}
+		break;
 	default:
-		call_step(d, e);
+		for (unsigned tries = 0; tries < 8 && !call_step(d, e); tries++)
+			;
 	}
 	sim_power_armed = false;
 	return true;
@@ -447,6 +756,10 @@ void sim_drive_end_all(void)
 {
 	struct env *init = sim_init_env;
 
+	/* It may run in a context whose last capability one of them holds: then it goes with it, and the machine goes off. */
+	if (setjmp(sim_power) != 0)
+		return;
+	sim_power_armed = true;
 	for (unsigned n = 0; n < 1000000 && init->child != NULL; n++) {
 		for (unsigned s = 1; s < init->nslots; s++) {
 			const struct cap *c = cap_slot(init, s);
@@ -455,6 +768,7 @@ void sim_drive_end_all(void)
 				sim_call(init, object_end, s);
 		}
 	}
+	sim_power_armed = false;
 	if (init->child != NULL)
 		sim_fail("sim: children do not end");
 }

@@ -16,6 +16,8 @@ struct sim_drive {
 	unsigned done;		/* operations */
 	unsigned answered[CALL_COUNT], refused[CALL_COUNT];
 	bool trace;		/* print each operation */
+	uint8_t *tape;		/* what the generator gave since it was NULL; the caller frees it */
+	size_t taped;
 };
 
 /* One operation. False: the data is used up, or the machine was switched off. */
