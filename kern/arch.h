@@ -33,12 +33,14 @@ static inline ppn_t kva_page(const void *kva) { return (ppn_t)(arch_pa(kva) >> P
 
 /*
  * Translations. Each fence returns when no hart can use the old translation; asid 0 belongs to contexts that never ran
- * (nothing to fence) unless the machine has no ASIDs. arch_context_set() makes a root table the current one.
+ * (nothing to fence) unless the machine has no ASIDs. arch_context_set() makes a root table the current one, 0 the kernel's;
+ * false: it was already.
  */
 ARCH_INLINE void arch_fence_page(vaddr_t va, asid_t asid);
 ARCH_INLINE void arch_fence_asid(asid_t asid);
 void arch_fence_all(void);
-void arch_context_set(ppn_t root, asid_t asid);
+bool arch_context_set(ppn_t root, asid_t asid);
+uint64_t arch_satp(ppn_t root, asid_t asid);
 extern unsigned arch_asid_bits;
 /* Copy the kernel's half into a new root table. */
 void arch_root_init(ppn_t root);

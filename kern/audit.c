@@ -489,21 +489,53 @@ static void audit_slices(void)
 }
 
 /*
- * Harts: (1) whoever runs is ready, says where, and no two harts run the same; (2) the table in satp is that of whoever runs, or a root
- * that still is one; (3) the public record says the same.
+ * Harts: (1) whoever runs is ready, or what it does in its protected entry is, and says where; (2) the public record says whose slice
+ * it is.
  */
 static void audit_harts(void)
 {
 	for (unsigned n = 0; n < nharts; n++) {
 		const struct hart *h = &harts[n];
 
-		LAW(h->root == 0 || (frame_exists(h->root) && frame_of(h->root)->type == FRAME_TABLE && frame_of(h->root)->level == 2),
-		    n, h->root);
-		LAW(h->pub->current == (h->current != NULL ? h->current->id : 0), n, h->pub->current);
+		LAW((h->pub->current == 0) == (h->current == NULL), n, h->pub->current);
 		if (h->current == NULL)
 			continue;
+		LAW(h->pub->current == h->payer_id && h->payer == &env_public[h->payer_id & ENV_INDEX_MASK], n, h->payer_id);
 		LAW(is_living(h->current) && h->current->hart == h, n, h->current->id);
-		LAW(h->current->state == ENV_READY && h->root == h->current->context, n, h->root);
+		LAW(h->current->state == ENV_READY || (h->current->state == ENV_WAITING && !env_waits(h->current)), n, h->current->state);
+	}
+}
+
+/*
+ * Gates and transfers: (1) a gate is shut exactly while its environment runs, waits for an answer, is stopped or ends; (2) one that is
+ * open for transfers has a u-area, is in no entry, and the gate holds the address; (3) who waits and who is to answer point at each
+ * other, and only one in a protected entry has somebody to answer; (4) no chain of those who wait has a circle; (5) what a
+ * holder's transfers remember is what its slot names.
+ */
+static void audit_transfers(void)
+{
+	for (unsigned i = 0; i < ENV_MAX; i++) {
+		const struct env *e = env_table[i];
+		bool runs;
+		unsigned n = 0;
+
+		if (e == NULL)
+			continue;
+		runs = e->hart != NULL && e->hart->current == e;
+		LAW((e->gate == GATE_SHUT) == (runs || e->callee != NULL || e->state == ENV_STOPPED || e->state == ENV_DYING), e->id, e->gate);
+		LAW(e->open == GATE_READY || (e->uarea != &no_uarea && e->open == (long)e->handler[UP_ENTRY] && e->open > 0), e->id, e->open);
+		if (e->gate > 0)
+			LAW(e->gate == e->open && e->base_pc == 0 && e->resume == RESUME_LEAN && e->result == 0, e->id, e->gate);
+		LAW(e->callee == NULL || (is_living(e->callee) && e->callee->caller == e && !runs), e->id, 0);
+		LAW(e->caller == NULL || (is_living(e->caller) && e->caller->callee == e && e->base_pc != 0), e->id, 0);
+		LAW(!e->entry_waits || (e->base_pc != 0 && e->state == ENV_WAITING), e->id, e->state);
+		for (const struct env *b = e->callee; b != NULL; b = b->callee)
+			LAW(b != e && n++ < ENV_MAX, e->id, n);
+		if (e->call_slot != 0) {
+			const struct cap *c = cap_slot(e, e->call_slot);
+
+			LAW(c != NULL && c->type == CAP_ENV && (c->rights & RIGHT_CALL) && env_at(c->object) == e->call_env, e->id, e->call_slot);
+		}
 	}
 }
 
@@ -621,6 +653,7 @@ void audit(void)
 	audit_tables();		/* after lists and contexts, which count */
 	audit_slices();
 	audit_harts();
+	audit_transfers();
 	audit_flows();
 	audit_rings();
 	audit_pins();

@@ -319,6 +319,7 @@ struct env *kern_boot(const struct boot_param *b)
 	boot.env->x[0] = ((const struct image_header *)b->image)->entry;
 	boot.env->x[10] = info.info_va;
 	env_set_state(boot.env, ENV_READY);
+	env_open(boot.env);
 	for (unsigned at = 0; at < SLICES; at++) {
 		h->slice[at].env = boot.env;
 		h->slice[at].by = cap_slot(boot.env, SLOT_SLICES);

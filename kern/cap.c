@@ -9,6 +9,7 @@
 #include "kern/flow.h"
 #include "kern/object.h"
 #include "kern/page.h"
+#include "kern/pct.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
@@ -116,6 +117,8 @@ void cap_remove(struct cap *c)
 		d->depth--;
 	if (c->aux & CAP_REVOKING)
 		revocations--;
+	if (c->type == CAP_ENV)
+		pct_forget_cap(c);
 	if (names_frame(c))
 		frame_of(c->object)->ncaps--;
 	l->count--;

@@ -30,14 +30,18 @@ static void asid_assign(struct frame_priv *p)
 		asid_next = 1;
 		system_info->asid_generation = asid_generation;
 		system_info->fences_all++;
+		for (unsigned i = 0; i < ENV_MAX; i++)
+			if (env_table[i] != NULL)
+				env_table[i]->satp = 0;
 		arch_fence_all();
 	}
 	p->asid = asid_next++;
 	p->asid_gen = asid_generation;
 }
 
-void ctx_activate(struct hart *h, ppn_t root)
+void ctx_activate(struct env *e)
 {
+	ppn_t root = e != NULL ? e->context : 0;
 	asid_t asid = 0;
 
 	if (root != 0) {
@@ -45,13 +49,11 @@ void ctx_activate(struct hart *h, ppn_t root)
 
 		if (p->asid_gen != asid_generation)
 			asid_assign(p);
-		else if (h->root == root)
-			return;
 		asid = p->asid;
+		e->satp = arch_asid_bits != 0 ? arch_satp(root, asid) : 0;
 	}
-	h->root = root;
-	arch_context_set(root, asid);
-	if (arch_asid_bits == 0) {
+	/* Without ASIDs what the last context cached must go, but when it is the same one. */
+	if (arch_context_set(root, asid) && arch_asid_bits == 0) {
 		system_info->fences_all++;
 		arch_fence_all();
 	}

@@ -17,8 +17,8 @@ struct hart;
 extern uint64_t asid_generation;
 
 void ctx_init(void);
-/* Make root the context of this hart; 0: the kernel's own, for idling. */
-void ctx_activate(struct hart *h, ppn_t root);
+/* Make the context of e that of this hart; NULL: the kernel's own, for idling. */
+void ctx_activate(struct env *e);
 /* Fence one address or everything of a context, unless it never ran in this generation: then nothing of it is cached. */
 static inline void ctx_fence_page(ppn_t root, vaddr_t va)
 {

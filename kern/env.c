@@ -5,6 +5,7 @@
 #include "kern/console.h"
 #include "kern/ctx.h"
 #include "kern/object.h"
+#include "kern/pct.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 #include "kern/upcall.h"
@@ -150,6 +151,7 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	memset(e->pub, 0, sizeof(*e->pub));
 	e->pub->id = id;
 	e->uarea = &no_uarea;
+	e->open = GATE_READY;
 	e->reason = STOP_NEW;
 	e->pub->reason = STOP_NEW;
 	e->nslots = 0;
@@ -174,15 +176,41 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	return e;
 }
 
+void env_fill_frame(struct env *e)
+{
+	uva_t pc = e->x[0];
+
+	memset(e->x, 0, sizeof(e->x));
+	e->x[0] = pc;
+	e->x[3] = e->uarea_va;
+	e->x[10] = e->result;
+	e->result = 0;
+}
+
+/* e does not run any more, nor will it: off its hart, out of its transfers, its gate shut. Its registers stand in x[]. */
+static void take_away(struct env *e, enum env_state state)
+{
+	struct hart *h = e->hart;
+	bool running = h != NULL && h->current == e;
+	struct env *caller = pct_forget(e);
+
+	if (running)
+		hart_leave(h);
+	else if (e->resume == RESUME_LEAN)
+		env_fill_frame(e);
+	e->gate = GATE_SHUT;
+	e->resume = RESUME_FRAME;
+	e->slice_upcall = e->entry_waits = false;
+	env_set_state(e, state);
+	if (running && caller != NULL && env_take(caller))
+		hart_enter(h, caller, caller, h->slice_end);
+}
+
 void env_stop(struct env *e, enum env_reason reason)
 {
-	if (e->hart != NULL && e->hart->current == e)
-		hart_leave(e->hart);
 	e->reason = reason;
 	e->pub->reason = reason;
-	e->slice_upcall = false;
-	e->resume = RESUME_FRAME;
-	env_set_state(e, ENV_STOPPED);
+	take_away(e, ENV_STOPPED);
 	if (e->parent != NULL) {
 		event_raise(e->parent, EV_CHILD);
 		return;
@@ -199,12 +227,24 @@ static void set_context(struct env *e, ppn_t root)
 	if (root != 0)
 		priv_of(root)->users++;
 	e->context = root;
+	e->satp = 0;
 	e->pub->context = root;
 }
 
 void env_leave_context(struct env *e)
 {
 	set_context(e, 0);
+}
+
+/* What follows from its handlers and its u-area. */
+static void set_entry(struct env *e)
+{
+	bool u = e->uarea != &no_uarea;
+
+	e->open = u && e->handler[UP_ENTRY] != 0 ? (long)e->handler[UP_ENTRY] : GATE_READY;
+	e->lean = u && (e->handler[UP_ENTRY] != 0 || e->handler[UP_SLICE_BEGIN] != 0);
+	if (e->gate != GATE_SHUT && env_take(e))
+		env_open(e);
 }
 
 /* Nobody reads or writes the u-area of e from now on. */
@@ -216,13 +256,12 @@ static void drop_uarea(struct env *e)
 	e->uarea_va = 0;
 	frame_unpin(e->uarea_page);
 	e->uarea_page = 0;
+	set_entry(e);
 }
 
 static void destroy_begin(struct env *e)
 {
-	if (e->hart != NULL && e->hart->current == e)
-		hart_leave(e->hart);
-	env_set_state(e, ENV_DYING);
+	take_away(e, ENV_DYING);
 	slice_forget_env(e);
 	console_forget(e);
 	drop_uarea(e);
@@ -364,20 +403,30 @@ void event_raise(struct env *e, uint64_t bits)
 
 	if (e->uarea == &no_uarea)
 		return;
-	e->uarea->events |= bits;
-	if (e->state == ENV_WAITING && (e->uarea->events & e->wait_mask) != 0) {
+	__atomic_fetch_or(&e->uarea->events, bits, __ATOMIC_RELAXED);	/* the library clears some meanwhile, maybe on another hart */
+	if (h != NULL && h->current == e) {
+		if ((bits & e->event_up) == 0)
+			return;
+		if (!h->frame_saved) {
+			/* In the middle of a short call of its own: the registers are not at hand. Come back by an interrupt at once. */
+			h->deferred = true;
+			arch_timer_set(0);
+			return;
+		}
+		upcall_async(e, UP_EVENT);
+		return;
+	}
+	/* A lean one finds the bits when it goes on; whoever picks it sees them too. */
+	if (e->resume != RESUME_FRAME || !env_take(e))
+		return;
+	if (env_waits(e) && (e->uarea->events & e->wait_mask) != 0) {
 		e->x[10] = e->uarea->events & e->wait_mask;
+		e->entry_waits = false;
 		env_set_state(e, ENV_READY);
 	}
-	if (e->state != ENV_READY || (bits & e->event_up) == 0 || e->resume != RESUME_FRAME)
-		return;
-	if (h != NULL && h->current == e && !h->frame_saved) {
-		/* In the middle of a short call of its own: the registers are not at hand. Come back by an interrupt at once. */
-		h->deferred = true;
-		arch_timer_set(0);
-		return;
-	}
-	upcall_async(e, UP_EVENT);
+	if (!env_waits(e) && (bits & e->event_up) != 0)
+		upcall_async(e, UP_EVENT);
+	env_open(e);
 }
 
 long sys_notify(struct env *self, unsigned long env, unsigned long bits)
@@ -409,9 +458,9 @@ long sys_wait(struct env *self, unsigned long mask, unsigned long deadline)
 	self->slice_upcall = false;
 	self->wait_mask = mask;
 	self->deadline = deadline != 0 ? deadline : ~0ul;
-	self->x[10] = 0;
+	self->entry_waits = self->base_pc != 0;
 	env_set_state(self, ENV_WAITING);
-	hart_leave(h);
+	env_give_up(self);
 	slice_pick(h);
 	return self->x[10];
 }
@@ -422,7 +471,8 @@ long sys_exit(struct env *self, unsigned long status)
 
 	self->pub->status = (int32_t)status;
 	env_stop(self, STOP_EXIT);
-	slice_pick(h);
+	if (h->current == NULL)
+		slice_pick(h);
 	return 0;
 }
 
@@ -500,6 +550,7 @@ static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsig
 	e->uarea_page = c->object;
 	e->uarea_va = va;
 	e->uarea = u;
+	set_entry(e);
 	return 0;
 }
 
@@ -537,6 +588,7 @@ static long set_run(struct env *self, struct env *e, unsigned long run)
 	if (e->context == 0)
 		return -E_INVAL;
 	env_set_state(e, ENV_READY);
+	env_open(e);
 	return 0;
 }
 
@@ -558,7 +610,7 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 			return -E_BUSY;
 		set_context(e, x->object);
 		if (e == self)
-			ctx_activate(self->hart, x->object);
+			ctx_activate(self);
 		return 0;
 	case ENV_UAREA:
 		if (e != self && e->state != ENV_STOPPED)
@@ -568,6 +620,7 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 		if (a >= UP_KINDS || !user_address(b) || (b & 1) != 0)
 			return -E_INVAL;
 		e->handler[a] = b;
+		set_entry(e);
 		return 0;
 	case ENV_RESUME:
 		if (!user_address(a) || !user_address(b) || b < a || b - a > PAGE_SIZE)

@@ -2,7 +2,7 @@
  * env.h - environments: the unit of protection and accounting, one thread of control each
  *
  * The kernel's record fills one donated page. Its first words are known to entry.S by the offsets in arch/riscv/offsets.h.
- * Registers stand in x[] while the environment does not run, if `resume` says so.
+ * Registers stand in x[] while the environment does not run, as `resume` says.
  */
 #ifndef KERN_ENV_H
 #define KERN_ENV_H
@@ -16,8 +16,19 @@
 struct hart;
 struct ring;
 
-/* How an environment that does not run goes on when it does. */
-enum resume { RESUME_FRAME, RESUME_SLICE_BEGIN };
+/*
+ * How an environment that does not run goes on when it does: with all the registers in x[], or with its pc, gp and a0, for it has
+ * kept the rest itself. One that runs counts as lean: nothing of it is saved.
+ */
+enum resume { RESUME_FRAME, RESUME_LEAN };
+
+/*
+ * The gate decides who may run an environment: whoever finds it open and shuts it, in one atomic step. It is shut while it runs, while
+ * it waits for an answer to its transfer, and while it is stopped. Open for slices and yields alone, or, with the address of the
+ * protected entry in it, for transfers too.
+ */
+#define GATE_SHUT	0l
+#define GATE_READY	(-1l)
 
 struct env {
 	uint64_t x[32];		/* x[0]: pc; x[n]: register n */
@@ -25,16 +36,28 @@ struct env {
 	struct uarea *uarea;	/* through the direct map; no_uarea when there is none */
 	uva_t uarea_va;
 	uva_t handler[UP_KINDS];
-	uva_t resume_start;
-	uint64_t resume_len;
-
-	uint64_t fp[33];	/* f0..f31, fcsr; valid when fp_saved */
+	long gate;		/* GATE_*, or the address of the entry */
+	long open;		/* what gate is when it is receptive: the entry, or GATE_READY when it has none */
+	uint64_t satp;		/* of its context, valid on `hart`; 0: to be made by ctx_activate() */
+	struct env *caller;	/* waits for our answer: the reply right. NULL: nobody */
+	struct env *callee;	/* whose answer we wait for */
+	uva_t base_pc;		/* in a protected entry: where to go on after it. 0: not in one */
+	ticks_t call_deadline;	/* of the transfer we wait for; 0: none */
+	unsigned long call_slot;	/* the ENV capability with RIGHT_CALL that was used last, and .. */
+	struct env *call_env;		/* .. whom it names; 0: none. cap_remove() forgets it */
+	struct exposed_env *pub;
 	uint32_t id;
 	bool fp_on, fp_saved;
+	bool lean;		/* keeps its registers itself when it gives the processor away */
+	bool entry_waits;	/* the wait is that of the protected entry, not that of what it interrupted */
+	long result;		/* LEAN: a0 when it goes on */
+
+	uva_t resume_start;
+	uint64_t resume_len;
+	uint64_t fp[33];	/* f0..f31, fcsr; valid when fp_saved */
 	uint8_t state;		/* enum env_state; the exposed record follows it */
 	uint8_t resume;		/* enum resume */
 	uint8_t reason;		/* enum env_reason, while stopped */
-	bool grace;		/* runs in the grace after its slice */
 	bool slice_upcall;	/* a slice-end upcall is being answered */
 	ppn_t page;		/* the page that this is */
 	ppn_t context;		/* root table, 0: none */
@@ -45,7 +68,6 @@ struct env {
 	uint64_t event_up;	/* events that cause an upcall */
 
 	struct env *parent, *child, *sibling, **sibling_link;
-	struct exposed_env *pub;
 
 	uint32_t nslots;
 	uint32_t window_first, window_count;
@@ -98,7 +120,23 @@ bool env_charge(struct env *e, uint32_t n);
 void env_uncharge(uint32_t id, uint32_t n);
 
 void env_set_state(struct env *e, enum env_state state);
-/* Stop e and tell its parent. Its registers are saved. */
+/* Shut the gate of e: true when it was open, and e is the caller's to run, stop or change. */
+static inline bool env_take(struct env *e) { return __atomic_exchange_n(&e->gate, GATE_SHUT, __ATOMIC_ACQUIRE) != GATE_SHUT; }
+/* Open it for others, after all that they may see of e has been written. */
+static inline void env_open(struct env *e)
+{
+	bool receptive = e->resume == RESUME_LEAN && e->base_pc == 0 && e->result == 0;
+
+	__atomic_store_n(&e->gate, receptive ? e->open : GATE_READY, __ATOMIC_RELEASE);
+}
+/* Does what would go on next in e wait for an event? */
+static inline bool env_waits(const struct env *e) { return e->state == ENV_WAITING && (e->base_pc == 0 || e->entry_waits); }
+/* Fill in the registers of a lean one: pc, gp, a0, and zeros. */
+void env_fill_frame(struct env *e);
+/*
+ * Stop e and tell its parent. It runs, and its registers are saved, or its gate is shut by us. If somebody waited for its answer on
+ * this hart, that one goes on.
+ */
 void env_stop(struct env *e, enum env_reason reason);
 /* Take a piece of e apart. 0: all gone, its page may go back; 1: call again. */
 int env_destroy_step(struct env *e);

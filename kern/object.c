@@ -31,10 +31,7 @@ static int ctx_end(ppn_t root, bool force)
 	}
 	if (ctx_tear(root) != 0)
 		return 1;
-	for (unsigned i = 0; i < nharts; i++)
-		if (harts[i].root == root)
-			ctx_activate(&harts[i], 0);	/* an idle hart may still stand on it */
-	return 0;
+	return 0;		/* and no hart stands on it: an idle one has the kernel's own */
 }
 
 int object_end_step(struct cap *c, bool force)

@@ -8,6 +8,7 @@
 #include "kern/ctx.h"
 #include "kern/env.h"
 #include "kern/expose.h"
+#include "kern/pct.h"
 #include "kern/syscall.h"
 
 #define RIGHTS_PAGE	(PROT_R | PROT_W | PROT_X)
@@ -260,6 +261,8 @@ void page_unclaim(struct cap *c)
 	p->live = p->index = p->users = 0;
 	p->asid = 0;
 	p->asid_gen = 0;
+	if (c->type == CAP_ENV)
+		pct_forget_cap(c);
 	c->type = CAP_PAGE;
 	c->rights = RIGHTS_PAGE;
 }

@@ -7,6 +7,7 @@
 #include "kern/slice.h"
 #include "kern/ctx.h"
 #include "kern/expose.h"
+#include "kern/pct.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
 #include "kern/upcall.h"
@@ -27,57 +28,88 @@ void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart
 	pub->grace_ticks = grace_ticks;
 }
 
+/* The time since the last account goes to whoever has the slice, if he still lives. */
+static void charge(struct hart *h, ticks_t now)
+{
+	struct exposed_env *p = h->payer;
+
+	if (p != NULL && p->id == h->payer_id) {
+		p->used += now - h->since;
+		/* What was taken beyond the slice is withheld from later ones. */
+		if (h->grace && now > h->slice_end)
+			p->debt += now - h->slice_end;
+	}
+	h->grace = false;
+	h->since = now;
+}
+
+static void pay(struct hart *h, struct env *payer)
+{
+	h->payer = payer->pub;
+	h->payer_id = payer->id;
+	h->pub->current = payer->id;
+}
+
 void hart_leave(struct hart *h)
 {
-	struct env *e = h->current;
-	ticks_t now = arch_time();
-
-	e->pub->used += now - h->since;
-	if (e->grace) {
-		/* What it took beyond its slice is withheld from later ones. */
-		if (now > h->slice_end)
-			e->pub->debt += now - h->slice_end;
-		e->grace = false;
-	}
-	arch_fp_switch(h, e, NULL);
-	h->since = now;
+	charge(h, arch_time());
+	arch_fp_switch(h, h->current, NULL);
 	h->current = NULL;
 	h->pub->current = 0;
 }
 
-void hart_enter(struct hart *h, struct env *e, ticks_t slice_end)
+static void hart_run(struct hart *h, struct env *e)
 {
-	if (e->resume == RESUME_SLICE_BEGIN) {
-		/* It saved its registers itself and gave the processor back: nothing but gp, and nobody else's values. */
-		memset(e->x, 0, sizeof(e->x));
-		e->x[0] = e->handler[UP_SLICE_BEGIN];
-		e->x[3] = e->uarea_va;
-		e->resume = RESUME_FRAME;
+	if (e->resume == RESUME_LEAN)
+		env_fill_frame(e);
+	if (env_waits(e)) {
+		e->x[10] = e->uarea->events & e->wait_mask;
+		e->entry_waits = false;
+		env_set_state(e, ENV_READY);
 	}
-	h->slice_end = slice_end;
+	e->resume = RESUME_LEAN;
 	h->current = e;
-	h->pub->current = e->id;
-	h->pub->position = h->position;
 	e->hart = h;
 	e->pub->switches++;
 	if (e->uarea != &no_uarea) {
-		e->uarea->slice_end = slice_end;
+		e->uarea->slice_end = h->slice_end;
 		e->uarea->hart = h->index;
 	}
-	ctx_activate(h, e->context);
+	ctx_activate(e);
 	arch_fp_switch(h, NULL, e);
 }
 
-/* Can it run now? A sleeper whose time has come wakes here. */
-static bool runnable(struct env *e, ticks_t now)
+void hart_enter(struct hart *h, struct env *e, struct env *payer, ticks_t slice_end)
 {
-	if (e->state == ENV_READY)
-		return true;
-	if (e->state != ENV_WAITING || e->deadline > now)
-		return false;
-	e->x[10] = e->uarea->events & e->wait_mask;
-	env_set_state(e, ENV_READY);
-	return true;
+	h->slice_end = slice_end;
+	h->pub->position = h->position;
+	pay(h, payer);
+	hart_run(h, e);
+}
+
+void hart_pass(struct hart *h, struct env *e)
+{
+	arch_fp_switch(h, h->current, NULL);
+	hart_run(h, e);
+}
+
+bool env_runnable(const struct env *e, ticks_t now)
+{
+	return e->gate != GATE_SHUT && (!env_waits(e) || e->deadline <= now || (e->uarea->events & e->wait_mask) != 0);
+}
+
+/*
+ * Who would run in a slice of e: e itself, or, while it waits for an answer, the one at the end of the chain of those who wait for each
+ * other. NULL: nobody. A deadline that has passed ends the chain there.
+ */
+static struct env *runner(struct hart *h, struct env *e, ticks_t now)
+{
+	for (; e->callee != NULL; e = e->callee)
+		if (e->call_deadline != 0 && e->call_deadline <= now) {
+			pct_abandon(e, -E_TIME);
+			break;
+		}
+	return e == h->current || env_runnable(e, now) ? e : NULL;
 }
 
 /* Slices from `at` on that belong to one environment without interruption. */
@@ -90,13 +122,13 @@ static unsigned run_length(const struct hart *h, unsigned at)
 	return n;
 }
 
-/* The position of the first slice after the current one whose environment can run; SLICES: none. */
+/* The position of the first slice after the current one in which somebody can run; SLICES: none. */
 static unsigned next_position(struct hart *h, ticks_t now)
 {
 	for (unsigned n = 1; n <= SLICES; n++) {
 		unsigned at = (h->position + n) % SLICES;
 
-		if (h->slice[at].env != NULL && runnable(h->slice[at].env, now))
+		if (h->slice[at].env != NULL && runner(h, h->slice[at].env, now) != NULL)
 			return at;
 	}
 	return SLICES;
@@ -107,12 +139,13 @@ static ticks_t next_deadline(const struct hart *h)
 {
 	ticks_t first = ~0ul;
 
-	for (unsigned i = 0; i < SLICES; i++) {
-		const struct env *e = h->slice[i].env;
-
-		if (e != NULL && e->state == ENV_WAITING && e->deadline < first)
-			first = e->deadline;
-	}
+	for (unsigned i = 0; i < SLICES; i++)
+		for (const struct env *e = h->slice[i].env; e != NULL; e = e->callee) {
+			if (e->callee != NULL && e->call_deadline != 0 && e->call_deadline < first)
+				first = e->call_deadline;
+			if (e->callee == NULL && env_waits(e) && e->deadline < first)
+				first = e->deadline;
+		}
 	return first;
 }
 
@@ -126,34 +159,64 @@ struct env *slice_pick(struct hart *h)
 	h->since = now;
 	for (unsigned n = 0; n < SLICES; n++) {
 		unsigned at = next_position(h, now);
-		struct env *e;
+		struct env *owner, *e;
 
 		if (at == SLICES)
 			break;
-		e = h->slice[at].env;
-		if (e->pub->debt >= slice_ticks) {
-			e->pub->debt -= slice_ticks;
+		owner = h->slice[at].env;
+		if (owner->pub->debt >= slice_ticks) {
+			owner->pub->debt -= slice_ticks;
 			h->position = at;
 			withheld = true;
 			continue;
 		}
 		h->position = at + run_length(h, at) - 1;
-		hart_enter(h, e, now + run_length(h, at) * slice_ticks);
-		arch_timer_set(h->slice_end);
+		if ((e = runner(h, owner, now)) == NULL || !env_take(e))
+			continue;
+		hart_enter(h, e, owner, now + run_length(h, at) * slice_ticks);
+		arch_timer_set(pct_first_deadline(e, h->slice_end));
 		return e;
 	}
 	/* Nobody, or only debtors: then the slice passes unused. */
-	ctx_activate(h, 0);
+	ctx_activate(NULL);
 	wake = withheld || net_busy() ? now + slice_ticks : ~0ul;
 	arch_timer_set(next_deadline(h) < wake ? next_deadline(h) : wake);
 	return NULL;
 }
 
-void slice_timer(struct hart *h)
+/* Current gives way: all its registers are in its record. */
+static void preempt(struct hart *h)
 {
 	struct env *e = h->current;
+
+	hart_leave(h);
+	e->resume = RESUME_FRAME;
+	env_open(e);
+}
+
+/* The slice of the current run ends now and the next one is to go to `at`. True: the same environment simply goes on. */
+static bool run_on(struct hart *h, unsigned at, ticks_t now)
+{
+	struct env *e = h->current;
+
+	if (at != SLICES && runner(h, h->slice[at].env, now) != e)
+		return false;
+	/* Its own slice follows, or nobody else wants the time: no reason to disturb it. */
+	charge(h, now);
+	if (at != SLICES) {
+		pay(h, h->slice[at].env);
+		h->position = at + run_length(h, at) - 1;
+	}
+	h->slice_end = now + (at != SLICES ? run_length(h, at) : 1) * slice_ticks;
+	e->uarea->slice_end = h->slice_end;
+	arch_timer_set(pct_first_deadline(e, h->slice_end));
+	return true;
+}
+
+void slice_timer(struct hart *h)
+{
+	struct env *e = h->current, *late;
 	ticks_t now = arch_time();
-	unsigned at;
 
 	h->pub->timer_interrupts++;
 	net_reap();
@@ -166,33 +229,35 @@ void slice_timer(struct hart *h)
 		if (e->uarea->events & e->event_up)
 			upcall_async(e, UP_EVENT);
 	}
-	if (e->grace && now < h->slice_end + grace_ticks) {
+	if ((late = pct_late_caller(e, now)) != NULL) {
+		/* It gets its slice back, or what is left of it. */
+		preempt(h);
+		pct_abandon(late, -E_TIME);
+		if (now < h->slice_end && env_take(late)) {
+			hart_enter(h, late, late, h->slice_end);
+			arch_timer_set(pct_first_deadline(late, h->slice_end));
+		}
+		return;
+	}
+	if (h->grace && now < h->slice_end + grace_ticks) {
 		arch_timer_set(h->slice_end + grace_ticks);
 		return;
 	}
-	if (!e->grace) {
+	if (!h->grace) {
 		if (now < h->slice_end) {
-			arch_timer_set(h->slice_end);
+			arch_timer_set(pct_first_deadline(e, h->slice_end));
 			return;
 		}
-		at = next_position(h, now);
-		if (at == SLICES || h->slice[at].env == e) {
-			/* Its own slice follows, or nobody else wants the time: no reason to disturb it. */
-			if (at != SLICES)
-				h->position = at + run_length(h, at) - 1;
-			h->slice_end = now + (at != SLICES ? run_length(h, at) : 1) * slice_ticks;
-			e->uarea->slice_end = h->slice_end;
-			arch_timer_set(h->slice_end);
+		if (run_on(h, next_position(h, now), now))
 			return;
-		}
 		if (e->handler[UP_SLICE_END] != 0 && e->uarea != &no_uarea) {
 			e->slice_upcall = upcall_async(e, UP_SLICE_END);
-			e->grace = true;
+			h->grace = true;
 			arch_timer_set(h->slice_end + grace_ticks);
 			return;
 		}
 	}
-	hart_leave(h);		/* all its registers are in its record already */
+	preempt(h);
 }
 
 static void forget(struct slice *s, struct hart *h, unsigned at)
@@ -253,31 +318,43 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 	return 0;
 }
 
+/* The caller stops running, with what the call is to return; its registers were saved as after a function call. */
+void env_give_up(struct env *self)
+{
+	self->x[10] = 0;
+	if (self->slice_upcall && self->handler[UP_SLICE_BEGIN] != 0)
+		self->x[0] = self->handler[UP_SLICE_BEGIN];
+	self->slice_upcall = false;
+	hart_leave(self->hart);
+	self->resume = self->lean ? RESUME_LEAN : RESUME_FRAME;
+	env_open(self);
+}
+
 long sys_yield(struct env *self, unsigned long env)
 {
 	struct hart *h = self->hart;
 	struct env *to = NULL;
-	bool in_grace = self->grace;
+	bool in_grace = h->grace;
 	int err;
 
 	if (env != 0) {
 		if ((to = env_operand(self, env, RIGHT_YIELD, &err)) == NULL)
 			return err;
-		if (!runnable(to, arch_time()))
-			return to->state == ENV_WAITING ? -E_BUSY : -E_DEAD;
+		if (to == self)
+			return 0;
+		if (to->state == ENV_STOPPED)
+			return -E_DEAD;
+		if (!env_runnable(to, arch_time()) || !env_take(to))
+			return -E_BUSY;
 	}
-	if (to == self)
-		return 0;
-
-	self->x[10] = 0;
-	if (self->slice_upcall && self->handler[UP_SLICE_BEGIN] != 0)
-		self->resume = RESUME_SLICE_BEGIN;
-	self->slice_upcall = false;
-	hart_leave(h);
+	env_give_up(self);
 	/* The rest of the slice is a gift only while there is a rest. */
-	if (to != NULL && !in_grace)
-		hart_enter(h, to, h->slice_end);
-	else
-		slice_pick(h);
+	if (to != NULL && !in_grace) {
+		hart_enter(h, to, to, h->slice_end);
+		return 0;
+	}
+	if (to != NULL)
+		env_open(to);
+	slice_pick(h);
 	return 0;
 }

@@ -33,7 +33,9 @@ struct hart {
 	unsigned position;
 	ticks_t since;		/* current was entered */
 	ticks_t slice_end;
-	ppn_t root;		/* in satp; 0: the kernel's */
+	struct exposed_env *payer;	/* whose slice it is: current, or one that waits for it to answer */
+	uint32_t payer_id;
+	bool grace;		/* current runs in the grace after the slice */
 	uint32_t fp_owner;	/* environment whose values the floating-point registers hold; 0: zeros */
 	bool deferred;		/* an upcall for current waits for the next interrupt */
 };
@@ -48,10 +50,16 @@ void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart
 struct env *slice_pick(struct hart *h);
 /* The timer went off. */
 void slice_timer(struct hart *h);
-/* Current stops running here: accounted, its registers saved as its `resume` says. */
+/* Current stops running here and its time is accounted. Its gate stays shut, until env_open() or an owner that knows why not. */
 void hart_leave(struct hart *h);
-/* e runs from now until the end of the slice. */
-void hart_enter(struct hart *h, struct env *e, ticks_t slice_end);
+/* e, whose gate we shut, runs until the end of the slice, on the time of payer. */
+void hart_enter(struct hart *h, struct env *e, struct env *payer, ticks_t slice_end);
+/* e, whose gate we shut, takes the place of current in the same slice. */
+void hart_pass(struct hart *h, struct env *e);
+/* Could e run now, if somebody gave it time? */
+bool env_runnable(const struct env *e, ticks_t now);
+/* The caller of a call that gives the processor away stops running: saved, or lean. */
+void env_give_up(struct env *self);
 /* Forget an environment, a capability. */
 void slice_forget_env(struct env *e);
 void slice_forget_cap(struct cap *c);

@@ -14,6 +14,10 @@
 typedef long (*sys_fn)(struct env *self, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
 		       unsigned long a5, unsigned long a6);
 
+/* Protected control transfers: all registers of the caller go to the other side. */
+#define TRANSFER_CALLS(X) \
+	X(pct_call) X(pct_reply) X(pct_send)
+
 /* Calls after which another environment may run. */
 #define SWITCHING_CALLS(X) \
 	X(yield) X(wait) X(exit) X(notify) X(cap_delete) X(object_end)

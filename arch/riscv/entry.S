@@ -57,6 +57,8 @@ trap_entry:
  *   ra, sp, tp user's                  return address, this hart's stack, struct hart
  */
 call:
+	li	t1, TRANSFERS_END
+	bltu	t0, t1, transfer
 	li	t1, CALLS
 	bgeu	t0, t1, call_unknown
 	csrr	t1, sepc
@@ -114,6 +116,29 @@ call_full:
 	li	t1, 1
 	sd	t1, H_FRAME_SAVED(tp)
 	mv	a7, t0
+	call	syscall_full
+	j	trap_exit
+
+/*
+ * transfer - protected control transfer: all registers go on to the other side, so all are saved, but t0..t3, which are lost. Then
+ * syscall_full() decides, as for every call after which somebody else runs.
+ *   a0 self; t0 number; sscratch number; t1..t3 lost; everything else the user's
+ */
+transfer:
+	.irp	n, 1, 2, 3, 4, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31
+	sd	x\n, E_X(\n)(a0)
+	.endr
+	.irp	n, 5, 6, 7, 28
+	sd	zero, E_X(\n)(a0)
+	.endr
+	csrrw	a7, sscratch, zero
+	csrr	t1, sepc
+	addi	t1, t1, 4
+	sd	t1, E_X(0)(a0)
+	ld	tp, E_HART(a0)
+	ld	sp, H_STACK(tp)
+	li	t1, 1
+	sd	t1, H_FRAME_SAVED(tp)
 	call	syscall_full
 	/* fall through */
 

@@ -27,20 +27,17 @@ static struct {
 long call_full(void);
 
 /* What entry.S jumps to: the C function itself, or call_full for calls after which somebody else may run. */
-#ifdef EXOS_DEBUG
-const void *const call_entry[CALL_COUNT] = {
-#define X(name, ...) [CALL_##name] = (const void *)call_full,
-	EXOS_CALLS(X)
-#undef X
-};
-#else
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 #ifdef __clang__
 #pragma GCC diagnostic ignored "-Winitializer-overrides"
 #endif
 const void *const call_entry[CALL_COUNT] = {
+#ifdef EXOS_DEBUG
+#define X(name, ...) [CALL_##name] = (const void *)call_full,
+#else
 #define X(name, ...) [CALL_##name] = (const void *)sys_##name,
+#endif
 	EXOS_CALLS(X)
 #undef X
 #define X(name) [CALL_##name] = (const void *)call_full,
@@ -48,8 +45,9 @@ const void *const call_entry[CALL_COUNT] = {
 #undef X
 };
 #pragma GCC diagnostic pop
-#endif
 static_assert(CALLS == CALL_COUNT, "entry.S knows how many calls there are");
+static_assert(CALL_pct_call == 1 && CALL_pct_reply == 2 && CALL_pct_send == 3 && CALL_yield == TRANSFERS_END,
+	      "entry.S knows which are transfers");
 
 /* ---- translations ---- */
 
@@ -58,9 +56,19 @@ void arch_fence_all(void)
 	__asm__ volatile("sfence.vma" ::: "memory");
 }
 
-void arch_context_set(ppn_t root, asid_t asid)
+uint64_t arch_satp(ppn_t root, asid_t asid)
 {
-	csr_write(satp, SATP_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | (root != 0 ? root : kernel_root_ppn));
+	return SATP_SV39 | (uint64_t)asid << SATP_ASID_SHIFT | root;
+}
+
+bool arch_context_set(ppn_t root, asid_t asid)
+{
+	uint64_t satp = arch_satp(root != 0 ? root : kernel_root_ppn, asid);
+
+	if (csr_read(satp) == satp)
+		return false;
+	csr_write(satp, satp);
+	return true;
 }
 
 static unsigned probe_asid_bits(void)

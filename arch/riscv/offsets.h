@@ -15,6 +15,7 @@
 #define H_FRAME_SAVED	16
 
 #define CAUSE_ECALL_U	8
-#define CALLS		38		/* CALL_COUNT of exos/calls.h */
+#define CALLS		41		/* system calls; those below TRANSFERS_END but null are transfers */
+#define TRANSFERS_END	4
 
 #endif

@@ -10,11 +10,15 @@
  * and a1-a7 are lost: they come back as zero or unchanged, never with a value of the kernel. `ctx`, `env`, `slot` and the
  * like are slot numbers in the caller's capability table; env 0 is the caller itself. A negative result is an E_* code, and
  * then nothing has changed.
+ *
+ * The entries marked Y give the processor away, and the kernel may keep nothing of the caller but its pc: what such a call does to
+ * the registers is told in its notes. They need a stub that saves what it wants to keep (libexos/upcall/switch.S).
  */
 #ifndef EXOS_CALLS_H
 #define EXOS_CALLS_H
 
-#define EXOS_CALLS(X) \
+#define EXOS_CALLS(X) EXOS_CALL_LIST(X, X)
+#define EXOS_CALL_LIST(X, Y) \
 	/* \
 	 * Do nothing. \
 	 * Result: 0. \
@@ -22,15 +26,48 @@
 	 */ \
 	X(null, 0) \
 	/* \
+	 * Enter another environment at its protected entry, on the slice of the caller, and wait for its answer. \
+	 * env: an environment with RIGHT_CALL that has a protected entry (UP_ENTRY) and is receptive. \
+	 * deadline: value of the time CSR after which the caller gets its slice back with an error; 0 for none. \
+	 * Result: 0 and in a1..a7 the words that the callee left there; a negative code when no answer came. \
+	 * Errors: E_NOCAP, E_RIGHTS; E_INVAL: env is the caller, or the caller has no u-area; E_DEAD: it is stopped or being ended, or \
+	 * it was before it answered; E_BUSY: it runs, is in an upcall, serves or makes a transfer itself, was interrupted, or has no \
+	 * protected entry; E_TIME: the deadline has passed. \
+	 * Notes: a3..a7 and every other register but t0..t3 arrive as they are: what the caller does not want to show it clears, what \
+	 * the callee does not trust it replaces. docs/transfers.md tells what else the two find. The kernel keeps the caller's pc \
+	 * alone: after an answer it goes on behind the call with gp = its u-area, a0 = 0 and the callee's other registers; after \
+	 * E_DEAD or E_TIME that came later with gp, a0 and zeros. Errors at once leave everything as after any call. \
+	 */ \
+	Y(pct_call, 2, unsigned long, env, unsigned long, deadline) \
+	/* \
+	 * End a protected entry: answer the caller, if there is one that waits. \
+	 * Result: does not return; the next entry begins at UP_ENTRY. \
+	 * Errors: E_INVAL: the caller of this is not in a protected entry. \
+	 * Notes: a1..a7 and every other register but t0..t3 go to the one that called. When it has died, was stopped, got its \
+	 * deadline, or sent with pct_send(), the rest of the slice goes to whoever is next. The right to answer is used up in any case. \
+	 * What the environment did before the entry, a yield() or a wait(), goes on. \
+	 */ \
+	Y(pct_reply, 0) \
+	/* \
+	 * Enter another environment at its protected entry and do not wait: it gets the rest of the current slice. \
+	 * env: as for pct_call(). \
+	 * Result: 0 when the caller runs again, in a slice of its own. \
+	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL, E_DEAD, E_BUSY as for pct_call(). \
+	 * Notes: a2..a7 and every other register but t0..t3 arrive as they are. The caller comes back behind the call with gp = its \
+	 * u-area, a0 = 0 and zeros. \
+	 */ \
+	Y(pct_send, 1, unsigned long, env) \
+	/* \
 	 * Give the rest of the current slice to another environment, or to whoever is next. \
 	 * env: an environment with RIGHT_YIELD that is ready to run, or 0 for anyone. \
 	 * Result: 0 when the caller runs again; at once when env is the caller itself. \
 	 * Errors: E_NOCAP, E_RIGHTS; E_DEAD: it is stopped or being ended; E_BUSY: it waits for an event. \
 	 * Notes: answers a slice-end upcall. An environment with a slice-begin handler that answers a slice-end upcall comes \
 	 * back through that handler with nothing but gp; everyone else comes back from this call. In the grace after a slice \
-	 * there is no rest to give, and the next slice is chosen instead. \
+	 * there is no rest to give, and the next slice is chosen instead. An environment with a slice-begin handler or a protected \
+	 * entry keeps its registers itself: it comes back with gp = its u-area, a0, and zeros. All others are saved by the kernel. \
 	 */ \
-	X(yield, 1, unsigned long, env) \
+	Y(yield, 1, unsigned long, env) \
 	/* \
 	 * Sleep until one of the event bits is set or the time has come. \
 	 * mask: event bits (EV_*); 0: only the deadline counts. \
@@ -38,9 +75,11 @@
 	 * Result: the bits of mask that are set in the u-area's events; 0 at the deadline. The bits stay set. \
 	 * Errors: E_INVAL: no u-area is registered, or neither a bit nor a deadline is given. \
 	 * Notes: returns at once when a bit is set already or the deadline has passed. Slices of a sleeping environment are \
-	 * skipped; it goes on in the next of its slices, not at the very moment. \
+	 * skipped; it goes on in the next of its slices, not at the very moment. An environment with a slice-begin handler or a \
+	 * protected entry keeps its registers itself, as for yield(). One that sleeps within a protected entry gives up what it waited \
+	 * for before: that wait ends with 0 after the answer. \
 	 */ \
-	X(wait, 2, unsigned long, mask, unsigned long, deadline) \
+	Y(wait, 2, unsigned long, mask, unsigned long, deadline) \
 	/* \
 	 * Stop for good, with a status for the parent. \
 	 * status: 32-bit number. \

@@ -38,7 +38,8 @@ enum cap_type {
 #define RIGHT_RUN	2u	/* CTX: let an environment run in it */
 #define RIGHT_CONTROL	1u	/* ENV: everything its parent may do */
 #define RIGHT_NOTIFY	2u	/* ENV: raise event bits */
-#define RIGHT_YIELD	4u	/* ENV: give it the rest of a slice; bind slices to it */
+#define RIGHT_CALL	4u	/* ENV: enter it at its protected entry */
+#define RIGHT_YIELD	8u	/* ENV: give it the rest of a slice; bind slices to it */
 #define RIGHT_BIND	1u	/* SLICE: bind to environments */
 #define RIGHT_RECV	1u	/* FLOW: bind filters */
 #define RIGHT_SEND	2u	/* FLOW: send what satisfies its send predicate */

@@ -48,7 +48,11 @@
 #define UP_SLICE_END	1	/* time is up: save what you want, then yield; grace is short */
 #define UP_SLICE_BEGIN	2	/* a slice begins after a slice-end upcall was answered by a yield: restore what you saved */
 #define UP_EVENT	3	/* an event bit of `events` was set while running */
-#define UP_KINDS	4
+#define UP_ENTRY	4	/* protected entry: another environment called pct_call() or pct_send(); see docs/transfers.md */
+#define UP_KINDS	5
+
+/* In a0 at a protected entry, beside the number of the environment that called: nobody waits for an answer. */
+#define PCT_SENT	(1ull << 32)
 
 /* Cause of an asynchronous upcall: no exception of the ISA has bit 63 set. */
 #define UP_CAUSE(kind)	((1ull << 63) | (kind))

@@ -63,8 +63,10 @@ static inline long exos_call(long number, long w1, long w2, long w3, long w4, lo
 	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, (long)a5, (long)a6); }
 
 #define STUB(name, count, ...) STUB_##count(name, ##__VA_ARGS__)
-EXOS_CALLS(STUB)
+#define APART(name, count, ...)
+EXOS_CALL_LIST(STUB, APART)
 #undef STUB
+#undef APART
 #undef STUB_0
 #undef STUB_1
 #undef STUB_2
@@ -72,6 +74,13 @@ EXOS_CALLS(STUB)
 #undef STUB_4
 #undef STUB_5
 #undef STUB_6
+
+/*
+ * Calls that give the processor away, in upcall/switch.S: they save what the rules of C keep on the stack, and the stack pointer
+ * in the u-area, for the kernel may keep nothing of it. For protected transfers see pct.h.
+ */
+long sys_yield(unsigned long env);
+long sys_wait(unsigned long mask, unsigned long deadline);
 
 /* The time CSR: ticks since some moment before boot; exposed_system()->timebase_hz of them make a second. */
 static inline unsigned long time_now(void)

@@ -68,7 +68,7 @@ struct start_block {
 	uint64_t entry;
 	uint64_t image_base, image_end;		/* lowest and highest address of the image, multiples of 4096 */
 	uint32_t env, parent;			/* environment numbers */
-	uint32_t self_slot;			/* own ENV capability: NOTIFY and YIELD, to be passed on */
+	uint32_t self_slot;			/* own ENV capability: NOTIFY, CALL and YIELD, to be passed on */
 	uint32_t ctx_slot;			/* own context: MAP and RUN */
 	uint32_t first_free, nslots;		/* slots below first_free are in use; the table has nslots */
 	uint32_t segments, nsegments;		/* offset of struct start_segment[] */

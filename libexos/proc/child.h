@@ -13,7 +13,7 @@
 #define SEGMENT_NPAGES		12
 #define SEGMENT_PROT		16
 #define SEGMENT_BYTES		24
-#define NUMBER_EXIT		3
-#define NUMBER_PAGE_BIND	13
+#define NUMBER_EXIT		6
+#define NUMBER_PAGE_BIND	16
 
 #endif

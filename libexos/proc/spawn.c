@@ -132,7 +132,7 @@ static long give_grant(struct proc *p, const struct proc_grant *g, unsigned int 
 static long give_grants(struct proc *p, const struct spawn *s)
 {
 	unsigned int dst = FIRST_GRANT;
-	long r = sys_cap_grant(p->env, p->env, 1, RIGHT_NOTIFY | RIGHT_YIELD, 0, 0);
+	long r = sys_cap_grant(p->env, p->env, 1, RIGHT_NOTIFY | RIGHT_CALL | RIGHT_YIELD, 0, 0);
 
 	if (r == 0)
 		r = sys_cap_grant(p->ctx, p->env, 2, RIGHT_MAP | RIGHT_RUN, 0, 0);

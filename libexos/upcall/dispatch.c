@@ -28,6 +28,7 @@ static bool (*fault_handler)(struct upcall_frame *f);
 static void (*event_handler)(uint64_t events);
 static void (*slice_end_handler)(void), (*slice_begin_handler)(void);
 static uint64_t event_mask;
+static uint64_t switch_sp;	/* what the interrupted program keeps at U_SWITCH_SP, while upcalls make such calls too */
 static uint64_t switch_fp[33];	/* floating-point registers between slice end and slice begin */
 static struct upcall_stats stats;
 
@@ -93,6 +94,11 @@ static void serve_event(void)
 	upcall_fp_restore(fp);
 }
 
+static volatile uint64_t *switch_word(void)
+{
+	return (volatile uint64_t *)(LAYOUT_UAREA + U_SWITCH_SP);
+}
+
 void upcall_slice_begin(void)
 {
 	stats.slice_begins++;
@@ -103,6 +109,7 @@ void upcall_slice_begin(void)
 		serve_event();	/* what came meanwhile could not be told in an upcall: there were no registers to interrupt */
 		upcall_fp_restore(switch_fp);
 	}
+	*switch_word() = switch_sp;
 }
 
 /*
@@ -124,6 +131,7 @@ void upcall_dispatch(struct upcall_frame *f, unsigned int kind)
 {
 	uint64_t bits = 1ull << kind;
 
+	switch_sp = *switch_word();
 	if (kind == UP_PENDING)
 		bits = __atomic_exchange_n(&((struct uarea *)uarea())->pending, 0, __ATOMIC_SEQ_CST);
 	if (bits & 1ull << UP_FAULT)
@@ -132,6 +140,7 @@ void upcall_dispatch(struct upcall_frame *f, unsigned int kind)
 		serve_event();
 	if (bits & 1ull << UP_SLICE_END)
 		serve_slice_end();
+	*switch_word() = switch_sp;
 }
 
 long upcall_init(void)

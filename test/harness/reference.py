@@ -26,6 +26,7 @@ CALLS, ERRORS = "include/exos/calls.h", "include/exos/err.h"
 OUT = os.path.join("docs", "reference")
 GROUPS = (
     ("Time and events", "null yield wait exit notify slice_bind"),
+    ("Protected control transfer", "pct_call pct_reply pct_send"),
     ("Capabilities", "cap_copy cap_grant cap_delete cap_revoke cap_info cap_word object_end"),
     ("Memory", "page_alloc page_bind page_unbind page_protect page_batch page_join page_split table_bind table_unbind ctx_create expose_bind"),
     ("Environments", "env_create env_captab env_set env_regs"),
@@ -79,9 +80,9 @@ class Call:
 
 def calls():
     text = read(CALLS)
-    body = re.search(r"#define EXOS_CALLS\(X\) \\\n(.*?)\n\nenum", text, re.S).group(1).replace("\\\n", "\n")
+    body = re.search(r"#define EXOS_CALL_LIST\(X, Y\) \\\n(.*?)\n\nenum", text, re.S).group(1).replace("\\\n", "\n")
     found = []
-    for comment, entry in re.findall(r"/\*(.*?)\*/\s*X\((.*?)\)\s*(?=/\*|\Z)", body + "\n", re.S):
+    for comment, entry in re.findall(r"/\*(.*?)\*/\s*[XY]\((.*?)\)\s*(?=/\*|\Z)", body + "\n", re.S):
         words = [w.strip() for w in re.sub(r"\s+", " ", entry).split(",")]
         name, count = words[0], int(words[1])
         arguments = list(zip(words[2::2], words[3::2]))

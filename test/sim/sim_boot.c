@@ -87,8 +87,6 @@ void sim_boot(const struct sim_config *config)
 	b.entered = sim_now;
 	memset(&sim_cpu, 0, sizeof(sim_cpu));
 	sim_init_env = kern_boot(&b);
-	sim_cpu.root = harts[0].root;
-	sim_cpu.asid = priv_of(harts[0].root)->asid;
 	memcpy(sim_cpu.x, sim_init_env->x, sizeof(sim_cpu.x));
 	sim_audit = true;
 	if (!config->bare)

@@ -49,7 +49,7 @@ static void restore(struct env *next)
 		      h->current != NULL ? h->current->id : 0);
 	h->frame_saved = 0;
 	if (next != NULL) {
-		if (next->state != ENV_READY)
+		if (next->state != ENV_READY && (next->state != ENV_WAITING || env_waits(next)))
 			panic(__FILE__, __LINE__, "sim: an environment runs that is not ready", next->id, next->state);
 		if (sim_cpu.root != next->context || priv_of(next->context)->asid != sim_cpu.asid)
 			panic(__FILE__, __LINE__, "sim: an environment runs in a context that is not its own", next->context, sim_cpu.root);
@@ -94,6 +94,11 @@ void sim_exception(uint64_t cause, uint64_t tval)
 	leave_kernel();
 }
 
+static bool transfers(unsigned long number)
+{
+	return number == CALL_pct_call || number == CALL_pct_reply || number == CALL_pct_send;
+}
+
 static bool switches(unsigned long number)
 {
 	switch (number) {
@@ -114,13 +119,13 @@ static void ecall(void)
 
 	sim_counts.calls++;
 	sim_cpu.x[0] += 4;
-	if (n < CALL_COUNT && switches(n)) {
+	if (n < CALL_COUNT && (switches(n) || transfers(n))) {
 		unsigned long args[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
 
-		for (unsigned r = A1; r <= A7; r++)
+		for (unsigned r = A1; r <= A7 && !transfers(n); r++)
 			sim_cpu.x[r] = 0;
-		sim_cpu.x[T0] = sim_cpu.x[T1] = sim_cpu.x[T2] = 0;
-		for (unsigned r = T3; r <= T6; r++)
+		sim_cpu.x[T0] = sim_cpu.x[T1] = sim_cpu.x[T2] = sim_cpu.x[T3] = 0;
+		for (unsigned r = T3; r <= T6 && !transfers(n); r++)
 			sim_cpu.x[r] = 0;
 		save();
 		restore(syscall_full(e, args[0], args[1], args[2], args[3], args[4], args[5], n));
@@ -143,12 +148,17 @@ void sim_run(struct env *e)
 
 	if (h->current == e)
 		return;
-	if (e->state != ENV_READY)
+	if (!env_runnable(e, sim_now) || !env_take(e))
 		panic(__FILE__, __LINE__, "sim: a test wants to run an environment that is not ready", e->id, e->state);
 	save();
-	if (h->current != NULL)
+	if (h->current != NULL) {
+		struct env *left = h->current;
+
 		hart_leave(h);
-	hart_enter(h, e, h->slice_end);
+		left->resume = RESUME_FRAME;
+		env_open(left);
+	}
+	hart_enter(h, e, e, h->slice_end);
 	restore(e);
 }
 
@@ -170,7 +180,7 @@ long sim_ecall(struct env *e, unsigned long number, unsigned long a1, unsigned l
 	if (sim_current() == e)
 		return (long)sim_cpu.x[A0];
 	/* It may even be gone. */
-	if (env_find(id) == e && e->state == ENV_READY && number < CALL_COUNT && number != CALL_yield)
+	if (env_find(id) == e && e->state == ENV_READY && number < CALL_COUNT && number != CALL_yield && !transfers(number))
 		return (long)e->x[A0];
 	return SIM_SWITCHED;
 }

@@ -19,7 +19,8 @@
  *	C M console, machine
  */
 static const char *const shapes[CALL_COUNT] = {
-	[CALL_null] = "",		[CALL_yield] = "e",		[CALL_wait] = "md",		[CALL_exit] = "z",
+	[CALL_null] = "",		[CALL_pct_call] = "ed",	[CALL_pct_reply] = "",	[CALL_pct_send] = "e",
+	[CALL_yield] = "e",			[CALL_wait] = "md",		[CALL_exit] = "z",
 	[CALL_notify] = "eE",		[CALL_cap_copy] = "esnRxy",	[CALL_cap_grant] = "senRxy",	[CALL_cap_delete] = "s",
 	[CALL_cap_revoke] = "s",	[CALL_cap_info] = "su",		[CALL_cap_word] = "sw",		[CALL_object_end] = "s",
 	[CALL_page_alloc] = "enFo",	[CALL_page_bind] = "cvpNP",	[CALL_page_unbind] = "cvN",	[CALL_page_protect] = "cvNP",
@@ -534,16 +535,20 @@ static struct env *ready_env(struct sim_drive *d)
 {
 	struct env *e = any_env(d);
 
-	if (e->state == ENV_READY && e->context != 0)
+	if (e->context != 0 && (e == sim_current() || env_runnable(e, sim_now)))
 		return e;
-	return sim_init_env->state == ENV_READY ? sim_init_env : NULL;
+	/* The first environment may sleep, or wait for an answer that nobody gives any more. */
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		if ((e = env_table[i]) != NULL && e->context != 0 && (e == sim_current() || env_runnable(e, sim_now)))
+			return e;
+	return NULL;
 }
 
 /* What builds something comes more often than what only looks or takes away. */
 static const uint8_t builders[] = {
 	CALL_page_alloc, CALL_page_alloc, CALL_page_alloc, CALL_page_bind, CALL_page_bind, CALL_cap_copy, CALL_cap_grant, CALL_env_set,
 	CALL_table_bind, CALL_page_batch, CALL_page_protect, CALL_ring_create, CALL_ring_buffer, CALL_flow_derive, CALL_filter_bind,
-	CALL_net_send, CALL_cap_delete, CALL_object_end, CALL_slice_bind, CALL_env_captab, CALL_ctx_create,
+	CALL_net_send, CALL_pct_call, CALL_pct_send, CALL_cap_delete, CALL_object_end, CALL_slice_bind, CALL_env_captab, CALL_ctx_create,
 };
 
 /* What no sequence may do, for it would be its last. */

@@ -80,13 +80,21 @@ void arch_fence_all(void)
 	memset(pointers, 0, sizeof(pointers));
 }
 
-void arch_context_set(ppn_t root, asid_t asid)
+uint64_t arch_satp(ppn_t root, asid_t asid)
 {
+	return (uint64_t)asid << 44 | root;
+}
+
+bool arch_context_set(ppn_t root, asid_t asid)
+{
+	if (sim_cpu.root == root && sim_cpu.asid == asid)
+		return false;
 	sim_counts.context_sets++;
 	if (asid >> arch_asid_bits != 0)
 		panic(__FILE__, __LINE__, "sim: the machine has no such ASID", asid, arch_asid_bits);
 	sim_cpu.root = root;
 	sim_cpu.asid = asid;
+	return true;
 }
 
 /* The kernel's half is not simulated: its entries are marked, so that a test sees when they are touched. */

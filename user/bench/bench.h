@@ -11,10 +11,10 @@
 #define BENCH_H
 
 /* Numbers for assembly; bench.c ties them to exos/calls.h and exos/cap.h. */
-#define NR_YIELD	1
-#define NR_EXIT		3
-#define NR_PAGE_BIND	13
-#define NR_PAGE_PROTECT	15
+#define NR_YIELD	4
+#define NR_EXIT		6
+#define NR_PAGE_BIND	16
+#define NR_PAGE_PROTECT	18
 #define NR_PROT_R	1
 #define NR_PROT_RW	3
 

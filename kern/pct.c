@@ -1,0 +1,146 @@
+/*
+ * pct.c - protected control transfer, all of it; the short roads are in arch/riscv/entry.S
+ */
+#include "kern/pct.h"
+#include "kern/slice.h"
+#include "kern/syscall.h"
+
+void pct_abandon(struct env *a, long err)
+{
+	a->callee->caller = NULL;
+	a->callee = NULL;
+	a->result = err;
+	env_open(a);
+}
+
+struct env *pct_forget(struct env *e)
+{
+	struct env *caller = e->caller;
+
+	if (caller != NULL)
+		pct_abandon(caller, -E_DEAD);
+	if (e->callee != NULL) {
+		e->callee->caller = NULL;
+		e->callee = NULL;
+		e->result = -E_DEAD;	/* should it be started again */
+	}
+	return caller;
+}
+
+struct env *pct_late_caller(const struct env *e, ticks_t now)
+{
+	struct env *late = NULL;
+
+	for (struct env *a = e->caller; a != NULL; a = a->caller)
+		if (a->call_deadline != 0 && a->call_deadline <= now)
+			late = a;
+	return late;
+}
+
+ticks_t pct_first_deadline(const struct env *e, ticks_t end)
+{
+	for (const struct env *a = e->caller; a != NULL; a = a->caller)
+		if (a->call_deadline != 0 && a->call_deadline < end)
+			end = a->call_deadline;
+	return end;
+}
+
+/* Judge the callee of self and shut its gate: it is ours to enter. NULL sets *err. */
+static struct env *callee(struct env *self, unsigned long slot, int *err)
+{
+	struct env *to = slot == 0 ? self : env_operand(self, slot, RIGHT_CALL, err);
+	long gate;
+
+	if (to == NULL)
+		return NULL;
+	if (to == self || self->uarea == &no_uarea) {
+		*err = -E_INVAL;
+		return NULL;
+	}
+	*err = to->state == ENV_STOPPED ? -E_DEAD : -E_BUSY;
+	gate = __atomic_load_n(&to->gate, __ATOMIC_ACQUIRE);
+	if (gate <= 0 || to->uarea->held != 0 || !__atomic_compare_exchange_n(&to->gate, &gate, GATE_SHUT, false, __ATOMIC_ACQUIRE,
+									       __ATOMIC_RELAXED))
+		return NULL;
+	self->call_slot = slot;
+	self->call_env = to;
+	return to;
+}
+
+/* All registers of from go to `to`, which goes on at pc with a0. */
+static void hand_over(struct env *from, struct env *to, uva_t pc, uint64_t a0)
+{
+	struct hart *h = from->hart;
+
+	to->resume = RESUME_FRAME;
+	memcpy(to->x, from->x, sizeof(to->x));
+	to->x[0] = pc;
+	to->x[3] = to->uarea_va;
+	to->x[5] = to->x[6] = to->x[7] = to->x[28] = 0;	/* t0..t3: what the short roads use up */
+	to->x[10] = a0;
+	hart_pass(h, to);
+}
+
+/* `to`, whose gate is shut, is entered by self. */
+static void enter(struct env *self, struct env *to, uint64_t id)
+{
+	to->base_pc = to->x[0];
+	hand_over(self, to, to->open, id);
+	self->resume = RESUME_LEAN;
+}
+
+long sys_pct_call(struct env *self, unsigned long env, unsigned long deadline)
+{
+	struct hart *h = self->hart;
+	ticks_t now = arch_time();
+	struct env *to;
+	int err;
+
+	if (deadline != 0 && deadline <= now)
+		return -E_TIME;
+	if ((to = callee(self, env, &err)) == NULL)
+		return err;
+	self->call_deadline = deadline;
+	self->callee = to;
+	to->caller = self;
+	enter(self, to, self->id);
+	if (deadline != 0 && deadline < h->slice_end)
+		arch_timer_set(deadline);
+	return 0;
+}
+
+long sys_pct_send(struct env *self, unsigned long env)
+{
+	struct env *to;
+	int err;
+
+	if ((to = callee(self, env, &err)) == NULL)
+		return err;
+	enter(self, to, self->id | PCT_SENT);
+	env_open(self);
+	return 0;
+}
+
+long sys_pct_reply(struct env *self)
+{
+	struct hart *h = self->hart;
+	struct env *to = self->caller;
+
+	if (self->base_pc == 0)
+		return -E_INVAL;
+	if (to != NULL) {
+		self->caller = NULL;
+		to->callee = NULL;
+		hand_over(self, to, to->x[0], 0);
+	} else {
+		hart_leave(h);
+	}
+	self->x[0] = self->base_pc;
+	self->base_pc = 0;
+	self->slice_upcall = false;
+	self->resume = RESUME_LEAN;
+	env_open(self);
+	if (to == NULL)
+		slice_pick(h);
+	return 0;
+}
