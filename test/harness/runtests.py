@@ -4,6 +4,7 @@
   unit      host unit tests (GCC)                        clang     the kernel compiled by clang 14 without a warning
   asan      the same under ASan and UBSan (clang 14)     guest     user/tests/* on the release and the debug kernel
   fuzz      corpus replay and a short run of each target system    test/qemu/test_*.py on the whole system
+  proof     bounded proofs, where CBMC is installed; with CI set it is fetched
   nightly   the long forms of unit tests: millions of random operations
 
 Without a phase: all but nightly. Host tests with the label slow are left out when phases are named, unless --only asks for
@@ -31,7 +32,7 @@ import tools
 from common import BUDGET, BUILD, BUILD_FAILED, FAIL, PASS, ROOT, Stop, colour, relative, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PHASES = ("clang", "unit", "asan", "fuzz", "guest", "system")
+PHASES = ("clang", "unit", "asan", "fuzz", "proof", "guest", "system")
 CASE_SECONDS = 120
 
 
@@ -102,6 +103,19 @@ def keep_log(name, text):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
     return f"log: {relative(path)}"
+
+
+def run_proofs(score, only):
+    """test/proof/prove.py prints the same lines as we do; what follows a FAIL, indented, belongs to it."""
+    command = [sys.executable, os.path.join(ROOT, "test", "proof", "prove.py")] + (["--only", only] if only else [])
+    code, output = run_limited(command, 600)
+    cases = re.findall(r"^(ok|FAIL|skip) (\S+) \(([0-9.]+)s\) ?(.*(?:\n    .*)*)", output, re.M)
+    for verdict, name, seconds, detail in cases:
+        if verdict == "FAIL":
+            detail = f"{keep_log(name, detail)}\n{detail}"
+        score.case(verdict, name, float(seconds), detail)
+    if code != (1 if any(case[0] == "FAIL" for case in cases) else 0):
+        score.case("FAIL", "proof", detail=f"prove.py ended with code {code}:\n{output[-2000:]}")
 
 
 # Guest tests: one boot each -------------------------------------------------------------------------------------------
@@ -268,6 +282,9 @@ def run_all(args):
             labels = ["-L", "nightly"] if phase == "nightly" else ["-LE", "nightly|slow" if args.phases and not args.only else "nightly"]
             build_for(score, phase, tree, keep_going=True)      # a test that does not compile keeps no other from running
             run_ctest(score, phase, tree, args.only, args.jobs, labels)
+
+    if "proof" in phases:
+        run_proofs(score, args.only)
 
     trees = [t for t in (("rv64", "rv64-debug") if "guest" in phases else ("rv64",)) if system_phases]
     usable = [t for t in trees if build_for(score, t, t)]

@@ -2,9 +2,9 @@
  * Derivation lists: insertion and removal keep every well-formed list of up to RECORDS records well formed, and change who
  * descends from whom only as they promise. kern/cap.h draws the list.
  *
- * proof: insert_keeps_the_list unwind 8
- * proof: remove_keeps_the_list unwind 8
- * proof: nothing_is_copied_under_a_revocation unwind 8
+ * proof: remove_keeps_the_list unwind 7
+ * proof: nothing_is_copied_under_a_revocation unwind 7
+ * proof: insert_keeps_the_list unwind 7
  *
  * mutant: kern/cap.c | dst->depth = src->depth + 1; | dst->depth = src->depth;
  * mutant: kern/cap.c | c->next->prev = c;\n\tl->count++; | l->count++;
@@ -18,19 +18,33 @@
 #include "kern/cap.c"
 #include "prove.h"
 
-#define RECORDS 5
+#define RECORDS 4
 
 static struct cap record[RECORDS + 1];	/* in the order of the list; the last one is empty, for a copy */
 static unsigned n;
+static bool was[RECORDS][RECORDS];	/* who descended from whom, before */
 
-/* Any well-formed list of n records of the type that has no frames behind it. */
-static void any_list(void)
+/*
+ * Each length of the list and each record of it is a case of its own: pointers are then known, and only depths, rights and marks are
+ * left to the solver. A case ends in an assumption that nothing can fulfil, so that the next begins where this one did.
+ */
+#define EACH_CASE(r, what) \
+	do { \
+		unsigned length_ = nondet_unsigned(), r_ = nondet_unsigned(); \
+		for (unsigned l = 1; l <= RECORDS; l++) \
+			for (unsigned r = 0; r < l; r++) \
+				if (length_ == l && r_ == r) { \
+					any_list(l); \
+					what; \
+					ASSUME(false); \
+				} \
+	} while (0)
+
+/* Any well-formed list of that many records, of the type that has no frames behind it. */
+static void any_list(unsigned length)
 {
-	n = nondet_unsigned();
-	ASSUME(n >= 1 && n <= RECORDS);
-	for (unsigned i = 0; i < RECORDS; i++) {
-		if (i >= n)
-			break;
+	n = length;
+	for (unsigned i = 0; i < n; i++) {
 		record[i].type = CAP_MACHINE;
 		record[i].depth = nondet_u8();
 		record[i].rights = nondet_u8();
@@ -43,16 +57,15 @@ static void any_list(void)
 	machine_caps.count = n;
 }
 
-static unsigned revoking(void)
+/* Any of them may be marked. */
+static void revoking(void)
 {
-	unsigned flagged = 0;
-
-	for (unsigned i = 0; i < RECORDS; i++)
-		if (i < n && nondet_bool()) {
+	revocations = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (nondet_bool()) {
 			record[i].aux = CAP_REVOKING;
-			flagged++;
+			revocations++;
 		}
-	return revocations = flagged;
 }
 
 /* b lies in the run of deeper records behind a. */
@@ -68,6 +81,13 @@ static bool descends(const struct cap *a, const struct cap *b)
 		c = c->next;
 	}
 	return false;
+}
+
+static void remember_descent(void)
+{
+	for (unsigned a = 0; a < n; a++)
+		for (unsigned b = 0; b < n; b++)
+			was[a][b] = descends(&record[a], &record[b]);
 }
 
 static void well_formed(unsigned count)
@@ -88,19 +108,13 @@ static void well_formed(unsigned count)
 	PROVE(seen == count && machine_caps.count == count, "no record is lost, none is there twice");
 }
 
-void insert_keeps_the_list(void)
+static void insert_one(unsigned s)
 {
-	unsigned s, a, b;
-	bool was;
 	uint8_t rights = nondet_u8();
 	int err;
 
-	any_list();
-	s = nondet_unsigned(), a = nondet_unsigned(), b = nondet_unsigned();
-	ASSUME(s < n && a < n && b < n);
 	ASSUME((rights & ~record[s].rights) == 0);
-	was = descends(&record[a], &record[b]);
-
+	remember_descent();
 	err = cap_insert_copy(&record[s], &record[RECORDS], rights);
 	if (err != 0) {
 		PROVE(err == -E_LIMIT && record[s].depth == CAP_DEPTH_MAX, "only the depth refuses here");
@@ -113,40 +127,50 @@ void insert_keeps_the_list(void)
 	PROVE(descends(&record[s], &record[RECORDS]), "it descends from its source");
 	PROVE(record[RECORDS].depth == record[s].depth + 1, "one level deeper");
 	PROVE((record[RECORDS].rights & ~record[s].rights) == 0, "with no more rights");
-	PROVE(descends(&record[a], &record[b]) == was, "nobody else's descent changes");
-	PROVE(a == s || descends(&record[a], &record[RECORDS]) == descends(&record[a], &record[s]), "it has its source's ancestors");
+	for (unsigned a = 0; a < n; a++) {
+		for (unsigned b = 0; b < n; b++)
+			PROVE(descends(&record[a], &record[b]) == was[a][b], "nobody else's descent changes");
+		PROVE(a == s || descends(&record[a], &record[RECORDS]) == was[a][s], "it has its source's ancestors");
+	}
+}
+
+void insert_keeps_the_list(void)
+{
+	EACH_CASE(s, insert_one(s));
+}
+
+static void remove_one(unsigned r)
+{
+	revoking();
+	remember_descent();
+	cap_remove(&record[r]);
+	well_formed(n - 1);
+	PROVE(record[r].type == CAP_NONE && record[r].next == NULL && record[r].prev == NULL && record[r].rights == 0, "the record is empty");
+	for (unsigned a = 0; a < n; a++)
+		for (unsigned b = 0; b < n; b++)
+			PROVE(a == r || b == r || descends(&record[a], &record[b]) == was[a][b],
+			      "descendants stay with their ancestors and become nobody else's");
 }
 
 void remove_keeps_the_list(void)
 {
-	unsigned r, a, b;
-	bool was;
+	EACH_CASE(r, remove_one(r));
+}
 
-	any_list();
+static void copy_below(unsigned s)
+{
+	bool below = false;
+
 	revoking();
-	r = nondet_unsigned(), a = nondet_unsigned(), b = nondet_unsigned();
-	ASSUME(r < n && a < n && b < n && a != r && b != r);
-	was = descends(&record[a], &record[b]);
-
-	cap_remove(&record[r]);
-	well_formed(n - 1);
-	PROVE(record[r].type == CAP_NONE && record[r].next == NULL && record[r].prev == NULL && record[r].rights == 0, "the record is empty");
-	PROVE(descends(&record[a], &record[b]) == was, "descendants stay with their ancestors and become nobody else's");
+	ASSUME(record[s].depth < CAP_DEPTH_MAX);
+	for (unsigned a = 0; a < n; a++)
+		below |= (record[a].aux & CAP_REVOKING) && (a == s || descends(&record[a], &record[s]));
+	PROVE(cap_insert_copy(&record[s], &record[RECORDS], 0) == (below ? -E_BUSY : 0),
+	      "exactly what a revocation has not reached yet cannot be copied");
+	well_formed(below ? n : n + 1);
 }
 
 void nothing_is_copied_under_a_revocation(void)
 {
-	unsigned s, a;
-	int err;
-
-	any_list();
-	revoking();
-	s = nondet_unsigned(), a = nondet_unsigned();
-	ASSUME(s < n && a < n && record[s].depth < CAP_DEPTH_MAX);
-	ASSUME(a == s || descends(&record[a], &record[s]));
-	ASSUME(record[a].aux & CAP_REVOKING);
-
-	err = cap_insert_copy(&record[s], &record[RECORDS], 0);
-	PROVE(err == -E_BUSY, "what a revocation has not reached yet cannot be copied");
-	well_formed(n);
+	EACH_CASE(s, copy_below(s));
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""prove.py [NAME...] - run the bounded proofs, and show that each refuses its seeded mistakes
+"""prove.py [NAME...] [--only TEXT] - run the bounded proofs, and show that each refuses its seeded mistakes
 
   test/proof/NAME.c holds proofs ("proof: FUNCTION unwind N") and mistakes ("mutant: FILE | OLD | NEW"; \\n \\t \\| in texts).
 
@@ -125,7 +125,8 @@ def refute(cbmc, path, proofs, mutant):
 
 def main(arguments):
     may_fetch = "--fetch" in arguments or bool(os.environ.get("CI"))
-    names = [a for a in arguments if not a.startswith("-")] or sorted(
+    only = arguments[arguments.index("--only") + 1] if "--only" in arguments[:-1] else ""
+    names = [a for a in arguments if not a.startswith("-") and a != only] or sorted(
         os.path.splitext(os.path.basename(p))[0] for p in glob.glob(os.path.join(HERE, "*.c")))
     cbmc, why = find_cbmc(may_fetch)
     count = {"ok": 0, "FAIL": 0, "skip": 0}
@@ -142,10 +143,10 @@ def main(arguments):
             started = time.monotonic()
             verdict, detail = job[1](*job[2]) if cbmc else ("skip", why)
             return job[0], verdict, time.monotonic() - started, detail
-        for title, verdict, seconds, detail in pool.map(timed, work):
+        for title, verdict, seconds, detail in pool.map(timed, [job for job in work if only in job[0]]):
             print(f"{verdict} {title} ({seconds:.1f}s)" + (f" {detail}" if verdict == "skip" else ""), flush=True)
             if verdict == "FAIL" and detail:
-                print("    " + detail.replace("\n", "\n    "))
+                print("    " + detail.replace("\n", "\n    "), flush=True)
             count[verdict] += 1
     print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
     return 1 if count["FAIL"] else 0

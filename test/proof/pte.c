@@ -6,11 +6,12 @@
  * proof: prot_is_judged_exactly unwind 4
  * proof: a_table_entry_is_a_table unwind 4
  *
- * mutant: arch/riscv/sv39.h | (prot & 7) << 1 | prot << 1
+ * mutant: arch/riscv/sv39.h | PTE_A \| (prot & PROT_W ? PTE_D : 0) | PTE_A
  * mutant: arch/riscv/sv39.h | PTE_V \| PTE_U \| (prot | PTE_V \| (prot
  * mutant: arch/riscv/sv39.h | KASSERT((bits & ~PTE_ALLOWED) == 0); | bits \|= PTE_G;
- * mutant: arch/riscv/sv39.h | (PTE_A \| PTE_D);\n | ~PTE_V;\n
- * mutant: arch/riscv/sv39.h | pte_write(entry, pte_ppn(*entry), leaf_bits(prot) \| kept); | pte_write(entry, (ppn_t)*entry, leaf_bits(prot) \| kept);
+ * mutant: arch/riscv/sv39.h | .keep = PTE_PPN \| | .keep = PTE_W \| PTE_PPN \|
+ * mutant: arch/riscv/sv39.h | PROT_TRACK ? 0 : PTE_A \| PTE_D), | PROT_TRACK ? 0 : PTE_A),
+ * mutant: arch/riscv/sv39.h | (*entry & change.keep) \| change.set | change.keep \| change.set
  * mutant: arch/riscv/sv39.h | (prot & 3) != 2 | (prot & 2) != 3
  * mutant: arch/riscv/sv39.h | prot < 16 && | 
  * mutant: arch/riscv/sv39.h | pte_write(entry, ppn, PTE_V); | pte_write(entry, ppn, PTE_V \| PTE_U);
@@ -55,7 +56,7 @@ void protection_changes_nothing_else(void)
 	sv39_set_leaf(&e, ppn, first);
 	e |= nondet_u64() & (PTE_A | PTE_D);	/* by the hardware */
 	old = e;
-	sv39_protect(&e, prot);
+	sv39_protect(&e, leaf_change(prot));
 	user_leaf(e, ppn, prot);
 	PROVE((prot & PROT_TRACK) || (old & (PTE_A | PTE_D) & ~e) == 0, "what was accessed or dirty stays so");
 }
