@@ -27,6 +27,7 @@ static uint8_t asids[(1u << 16) / 8];	/* a bit for each ASID that a context has 
 static uint64_t leaves, bound_caps;	/* of pages, not of exposed frames */
 static uint32_t table_links;		/* entries that lead to a table */
 static uint64_t listed, recorded;	/* capabilities found in lists, and in capability tables */
+static uint32_t revoking;		/* of them, those whose revocation is under way */
 
 static bool is_living(const struct env *e)
 {
@@ -360,6 +361,7 @@ static void audit_slot(const struct cap *c)
 		return;
 	}
 	recorded++;
+	revoking += (c->aux & CAP_REVOKING) != 0;
 	LAW(c->type < CAP_TYPES, c->type, c->object);
 	LAW((c->prev != NULL ? c->prev->next : cap_list_of(c)->head) == c, c->type, c->object);
 	LAW(c->next == NULL || c->next->prev == c, c->type, c->object);
@@ -379,13 +381,15 @@ static void audit_slot(const struct cap *c)
 
 /*
  * Capability tables: (1) the pages of each are kernel objects with one capability, and every such page is in one table; (2) the records
- * in the tables are those in the lists; (3) the bindings in the records are the leaves in the page tables.
+ * in the tables are those in the lists; (3) the bindings in the records are the leaves in the page tables; (4) as many revocations
+ * are under way as records say.
  */
 static void audit_tables(void)
 {
 	uint32_t pages = 0, kobj = 0;
 
 	recorded = bound_caps = 0;
+	revoking = 0;
 	for (unsigned i = 0; i < ENV_MAX; i++) {
 		const struct env *e = env_table[i];
 
@@ -410,6 +414,7 @@ static void audit_tables(void)
 	LAW(pages == kobj, pages, kobj);
 	LAW(recorded == listed, recorded, listed);
 	LAW(bound_caps == leaves, bound_caps, leaves);
+	LAW(revoking == revocations, revoking, revocations);
 }
 
 /* ---- environments and slices ---- */

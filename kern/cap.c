@@ -16,7 +16,7 @@
 #define REVOKE_BUDGET	128	/* capabilities that one revoke call deletes */
 
 struct cap_list console_caps, machine_caps;
-static unsigned revocations;	/* capabilities with CAP_REVOKING set */
+unsigned revocations;
 
 struct cap_list *cap_list_of(const struct cap *c)
 {

@@ -31,6 +31,7 @@ struct cap {
 
 #define CAP_REVOKING 0x80
 static inline unsigned cap_order(const struct cap *c) { return c->aux & ~CAP_REVOKING; }
+static inline void cap_set_order(struct cap *c, unsigned order) { c->aux = (c->aux & CAP_REVOKING) | order; }
 
 struct cap_list {
 	struct cap *head;
@@ -71,5 +72,6 @@ int cap_revoke(struct cap *c);
 struct cap *cap_empty_slot(const struct env *e, unsigned long slot);
 
 extern struct cap_list console_caps, machine_caps;
+extern unsigned revocations;	/* capabilities with CAP_REVOKING set */
 
 #endif

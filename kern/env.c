@@ -533,12 +533,13 @@ static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsig
 {
 	struct cap *c = cap_get(self, slot, CAP_PAGE);
 	struct uarea *u;
+	int err;
 
 	if (c == NULL)
 		return -E_NOCAP;
-	if ((c->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W))
-		return -E_RIGHTS;
-	if (cap_order(c) != 0 || !user_address(va) || (va & (PAGE_SIZE - 1)) != 0 || va == 0)
+	if ((err = page_pinnable(c, self)) != 0 && (err = page_pinnable(c, e)) != 0)
+		return err;
+	if (!user_address(va) || (va & (PAGE_SIZE - 1)) != 0 || va == 0)
 		return -E_INVAL;
 	frame_pin(c->object);
 	drop_uarea(e);

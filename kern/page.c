@@ -208,8 +208,15 @@ bool page_shrink(struct cap *c)
 	c->rights = 0;		/* with a piece missing it is good for nothing but the rest of this */
 	if (!frame_shrink(c->object))
 		return false;
-	c->aux = 1;
+	cap_set_order(c, 1);
 	return true;
+}
+
+int page_pinnable(const struct cap *c, const struct env *payer)
+{
+	if ((c->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W) || frame_of(c->object)->owner != payer->id)
+		return -E_RIGHTS;
+	return cap_order(c) != 0 ? -E_INVAL : 0;
 }
 
 void frame_pin(ppn_t ppn)
@@ -684,7 +691,7 @@ long sys_page_join(struct env *self, unsigned long slot)
 		f->parent = ppn;
 		f->word = 0;
 	}
-	first->aux = order + 1;
+	cap_set_order(first, order + 1);
 	frame_of(ppn)->order = order + 1;
 	return 0;
 }
@@ -707,7 +714,7 @@ long sys_page_split(struct env *self, unsigned long slot, unsigned long others)
 
 	ppn = first->object;
 	order = cap_order(first) - 1;
-	first->aux = order;
+	cap_set_order(first, order);
 	frame_of(ppn)->order = order;
 	for (unsigned i = 1; i < SV39_ENTRIES; i++) {
 		ppn_t part = ppn + i * pages_of_order(order);

@@ -75,6 +75,12 @@ void frame_release(ppn_t ppn);
 bool page_shrink(struct cap *c);
 /* The same without a capability. */
 bool frame_shrink(ppn_t ppn);
+/*
+ * May c's page be pinned for payer, for as long as payer likes? The kernel then writes it past all page tables, and no revoke ends
+ * that: so only a page that payer is charged for, never one that somebody has lent. 0; -E_RIGHTS: not R and W, or charged to
+ * another; -E_INVAL: a larger page.
+ */
+int page_pinnable(const struct cap *c, const struct env *payer);
 void frame_pin(ppn_t ppn);
 void frame_unpin(ppn_t ppn);
 

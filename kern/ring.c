@@ -252,9 +252,9 @@ long sys_ring_create(struct env *self, unsigned long slot, unsigned long shared,
 
 	if (c == NULL || s == NULL)
 		return -E_NOCAP;
-	if ((s->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W))
-		return -E_RIGHTS;
-	if (c == s || cap_order(s) != 0 || event >= EV_RINGS || self->uarea == &no_uarea)
+	if ((err = page_pinnable(s, self)) != 0)
+		return err;
+	if (c == s || event >= EV_RINGS || self->uarea == &no_uarea)
 		return -E_INVAL;
 	if ((err = page_claimable(c)) != 0)
 		return err;
@@ -276,6 +276,7 @@ long sys_ring_buffer(struct env *self, unsigned long ring, unsigned long index, 
 {
 	struct cap *rc = cap_get(self, ring, CAP_RING), *c;
 	struct ring *r;
+	int err;
 
 	if (rc == NULL)
 		return -E_NOCAP;
@@ -290,10 +291,8 @@ long sys_ring_buffer(struct env *self, unsigned long ring, unsigned long index, 
 	}
 	if ((c = cap_get(self, slot, CAP_PAGE)) == NULL)
 		return -E_NOCAP;
-	if ((c->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W))
-		return -E_RIGHTS;
-	if (cap_order(c) != 0)
-		return -E_INVAL;
+	if ((err = page_pinnable(c, self)) != 0)
+		return err;
 	if (r->buffer[index] != 0)
 		return -E_EXISTS;
 	frame_pin(c->object);

@@ -314,8 +314,8 @@
 	 * property: enum env_property. \
 	 * a, b: as the property says; otherwise ignored. \
 	 * Result: 0. \
-	 * Errors: E_NOCAP, E_DEAD; E_RIGHTS: no CONTROL, or what a names lacks a right; for ENV_GUARANTEE: not its parent; \
-	 * E_INVAL; E_BUSY: it must be stopped for this, or for ENV_RUN is not; E_QUOTA: ENV_GUARANTEE. \
+	 * Errors: E_NOCAP, E_DEAD; E_RIGHTS: no CONTROL, or what a names lacks a right or is charged to another; for ENV_GUARANTEE: \
+	 * not its parent; E_INVAL; E_BUSY: it must be stopped for this, or for ENV_RUN is not; E_QUOTA: ENV_GUARANTEE. \
 	 */ \
 	X(env_set, 4, unsigned long, env, unsigned long, property, unsigned long, a, unsigned long, b) \
 	/* \
@@ -353,19 +353,21 @@
 	/* \
 	 * Make a packet ring. \
 	 * slot: page capability for the kernel's side, with all rights, the only one of its page, unbound and unpinned. \
-	 * shared: page capability, writable, of the 4 KiB page that both use (struct ring_shared); it is pinned and cleared. \
+	 * shared: page capability, writable, of the 4 KiB page that both use (struct ring_shared); the caller pays for the page; it is \
+	 * pinned and cleared. \
 	 * event: 0..EV_RINGS-1, the event bit EV_RING(event). \
 	 * Result: 0; the first page is now a RING of the caller. \
-	 * Errors: E_NOCAP, E_RIGHTS, E_TYPE; E_INVAL: event, the same slot twice, a larger page, or no u-area. \
+	 * Errors: E_NOCAP, E_TYPE; E_RIGHTS: or shared is charged to another; E_INVAL: event, the same slot twice, a larger page, or no \
+	 * u-area. \
 	 */ \
 	X(ring_create, 3, unsigned long, slot, unsigned long, shared, unsigned long, event) \
 	/* \
 	 * Register a page as buffer of a ring, or take it back. \
 	 * ring: RING. \
 	 * index: 0..RING_SIZE-1. \
-	 * slot: page capability, writable, 4 KiB; it is pinned. 0: take the buffer back. \
+	 * slot: page capability, writable, 4 KiB, that the caller pays for; it is pinned. 0: take the buffer back. \
 	 * Result: 0. \
-	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL; E_EXISTS: the index is taken. \
+	 * Errors: E_NOCAP, E_INVAL; E_RIGHTS: not writable, or charged to another; E_EXISTS: the index is taken. \
 	 */ \
 	X(ring_buffer, 3, unsigned long, ring, unsigned long, index, unsigned long, slot) \
 	/* \

@@ -9,7 +9,8 @@
 /* What env_set(env, property, a, b) sets. */
 enum env_property {
 	ENV_CONTEXT,	/* a: CTX slot of the caller with RIGHT_RUN. The environment must be stopped, or be the caller */
-	ENV_UAREA,	/* a: page slot of the caller (4 KiB, writable), pinned from now on; b: its user address, aligned */
+	ENV_UAREA,	/* a: page slot of the caller (4 KiB, writable, paid by it or by the environment), pinned from now on; b: its user
+			   address, aligned */
 	ENV_HANDLER,	/* a: UP_*; b: entry address, even, in the lower half; 0: none */
 	ENV_RESUME,	/* a, b: start and end of the resume range; 0, 0: none */
 	ENV_WINDOW,	/* a, b: first slot and number of slots that others may grant into; 0, 0: closed */
