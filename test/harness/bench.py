@@ -18,7 +18,17 @@ PEERS = {
     "prot100": ("protect 100 pages, one call", 2500, 2725, None, None, 10030),
     "unprot100": ("unprotect 100 pages, one call", 2500, 3575, None, None, 19800),
     "yield_to": ("yield to a named environment", 120, None, 424, 5761, 2086),
-    "rx_to_ring": ("packet from device to owner's ring", 600, None, None, None, 5102),
+    "yield_to_fp": ("the same, both with floating point", None, None, None, None, None),
+    "env_life": ("environment: create, run, destroy (8 pages)", 20_000, None, 144_000, None, None),
+    "unbind1": ("unbind one page", None, None, None, None, None),
+    "dirty": ("is this page dirty? no call", 10, 245, None, None, 2936),
+    "fault_bind_resume_lib": ("page fault, handler in C of libexos", None, None, None, None, None),
+    "appel1": ("protect one, trap, unprotect, per page", 350, 850, None, None, 31_731),
+    "appel2": ("protect 100, trap, unprotect, per page", 250, 550, None, None, 15_230),
+    "page_fresh": ("allocate, zero, bind, touch, free a page", 1200, None, 4513, 39_716, 19_606),
+    "page_again": ("the same, when it was mine last", 400, None, None, None, None),
+    "rx_to_ring": ("64 B packet from device to owner's ring", 600, None, None, None, 5102),
+    "rx_filters": ("(filters that were bound meanwhile)", None, None, None, None, None),
     "boot": ("kernel entry to the prompt", 5_000_000, None, 600_000, 418_000_000, 1_560_000_000),
 }
 

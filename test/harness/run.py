@@ -16,6 +16,7 @@ import argparse
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ import common
 import console
 import qemu
 import tools
+import wire
 from common import BUDGET, ENVIRONMENT, FAIL, PASS, USAGE, Stop, complain, relative, say
 
 HARTS_MAX = 8                   # of kern/slice.h
@@ -152,8 +154,34 @@ def guest_test(args, name):
         return PASS, ""
 
 
+def feed_wire(m):
+    """While the benchmarks ask for packets ("wire MAC PORT" until "unwire"), send them, one at a time."""
+    while m.running():
+        lines = m.report_lines()
+        if "unwire" in lines:
+            return
+        for words in (line.split() for line in lines if line.startswith("wire ")):
+            mac = bytes.fromhex(words[1])
+            try:
+                m.wire.send(wire.ethernet(mac, wire.ETH_IP, wire.ipv4(wire.GUEST_IP, wire.UDP, wire.udp(wire.GUEST_IP, 9, int(words[2]), b"." * 22))))
+            except RuntimeError:
+                return
+        time.sleep(0.005)
+
+
+def boot_figure(args):
+    """Instructions from the kernel's entry to the shell's prompt, in a boot of its own. The emulator counts them, the shell tells."""
+    with machine(args, icount=True) as m:
+        m.wait_up(args.budget or 300)
+        m.expect(r"exos\$ ", 60)
+        told = re.search(r"(\d+) instructions", m.command_output("boot"))
+    return {"boot": int(told.group(1))} if told else {}
+
+
 def command_bench(args):
-    with machine(args, icount=True, append=f"bench {args.append}".strip()) as m:
+    with machine(args, icount=True, wire=args.net == "user", append=f"bench {args.append}".strip()) as m:
+        if m.wire:
+            threading.Thread(target=feed_wire, args=(m,), daemon=True).start()
         try:
             code = m.wait(args.budget or 300)
         except qemu.BootTimeout as late:
@@ -161,6 +189,7 @@ def command_bench(args):
         figures = bench.figures(m.report_lines())
         if code != 0 or not figures:
             raise Stop(code or FAIL, f"bench: exit code {code}, {len(figures)} figures.\n{m.tail()}")
+    figures.update(boot_figure(args))
     print(bench.table(figures))
     print(f"written: {relative(bench.write(figures))}")
     return PASS

@@ -32,7 +32,7 @@ def test_prompt(machine):
 
 def test_help_lists_every_command(machine):
     text = machine.command_output("help")
-    for name in ("run", "kill", "programs", "ps", "pages", "slices", "filters", "exit", "help"):
+    for name in ("run", "kill", "programs", "ps", "pages", "slices", "filters", "boot", "exit", "help"):
         assert re.search(rf"(?m)^{name}\b", text), name
 
 

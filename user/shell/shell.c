@@ -16,6 +16,7 @@
 
 #include "exos/uarea.h"
 #include "exos_calls.h"
+#include "exposed.h"
 #include "posix.h"
 #include "upcall.h"
 
@@ -167,6 +168,21 @@ static void command_filters(int n, char **words)
 	show_filters();
 }
 
+/*
+ * Instructions until the prompt stood there for the first time. The kernel tells the time of its entry; where the emulator executes one
+ * instruction per nanosecond (-icount shift=0) and has not slept before, that is the number of instructions until then.
+ */
+static uint64_t first_prompt;
+
+static void command_boot(int n, char **words)
+{
+	const volatile struct exposed_system *s = exposed_system();
+
+	(void)n, (void)words;
+	printf("%lu instructions from the kernel's entry to the prompt, if the emulator counts one per nanosecond\n",
+	       first_prompt - s->boot_time * (1000000000 / s->timebase_hz));
+}
+
 static void command_programs(int n, char **words)
 {
 	(void)n, (void)words;
@@ -187,6 +203,7 @@ static const struct command {
 	{ "pages", 1, 1, command_pages, "pages", "frames of memory by type and owner" },
 	{ "slices", 1, 1, command_slices, "slices", "who has which slices of time" },
 	{ "filters", 1, 1, command_filters, "filters", "flows, rings and filters by owner; packets" },
+	{ "boot", 1, 1, command_boot, "boot", "what it took to get here" },
 	{ "exit", 1, 2, command_exit, "exit [STATUS]", "end the shell, and with it the machine" },
 	{ "help", 1, 1, command_help, "help", "this list" },
 };
@@ -266,6 +283,8 @@ int main(void)
 		jobs_report();
 		printf("%s", prompt);
 		fflush(stdout);
+		if (first_prompt == 0)
+			__asm__ volatile("rdinstret %0" : "=r"(first_prompt));
 		got = read_line(line);
 		if (got == LINE_END) {
 			printf("exit\n");
