@@ -51,6 +51,8 @@ void arch_timer_set(ticks_t at);
 
 /* Floating point: registers belong to at most one environment; saved only when dirty. Called at every switch. */
 void arch_fp_switch(struct hart *h, struct env *from, struct env *to);
+/* An illegal instruction: true when it was one of the unit, which a short road left off though e, which runs, has it; now it is on. */
+bool arch_fp_wake(struct hart *h, struct env *e);
 /* The environment's registers start as zeros (again), or it loses them. */
 void arch_fp_reset(struct hart *h, struct env *e);
 
@@ -72,6 +74,7 @@ int arch_console_getc(void);			/* -1: nothing there */
 bool arch_report(const char *buf, size_t n);	/* false: no such channel */
 _Noreturn void arch_poweroff(unsigned code);
 
+#define CAUSE_ILLEGAL	2
 /* Causes of interrupts, as trap_interrupt() gets them. */
 #define IRQ_TIMER	5
 #define IRQ_EXTERNAL	9

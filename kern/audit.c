@@ -511,6 +511,16 @@ static void audit_harts(void)
 	}
 }
 
+/* Is what e remembers of its last transfer or yield what the slot names? */
+static bool remembers(const struct env *e, unsigned long slot, const struct env *to, unsigned right)
+{
+	const struct cap *c = cap_slot(e, slot);
+
+	if (slot == 0)
+		return to == e;
+	return c != NULL && c->type == CAP_ENV && (c->rights & right) && env_at(c->object) == to;
+}
+
 /*
  * Gates and transfers: (1) a gate is shut exactly while its environment runs, waits for an answer, is stopped or ends; (2) one that is
  * open for transfers has a u-area, is in no entry, and the gate holds the address; (3) who waits and who is to answer point at each
@@ -530,17 +540,14 @@ static void audit_transfers(void)
 		LAW((e->gate == GATE_SHUT) == (runs || e->callee != NULL || e->state == ENV_STOPPED || e->state == ENV_DYING), e->id, e->gate);
 		LAW(e->open == GATE_READY || (e->uarea != &no_uarea && e->open == (long)e->handler[UP_ENTRY] && e->open > 0), e->id, e->open);
 		if (e->gate > 0)
-			LAW(e->gate == e->open && e->base_pc == 0 && e->resume == RESUME_LEAN && e->result == 0, e->id, e->gate);
+			LAW(e->gate == e->open && e->base_pc == 0 && e->resume == RESUME_LEAN, e->id, e->gate);
 		LAW(e->callee == NULL || (is_living(e->callee) && e->callee->caller == e && !runs), e->id, 0);
 		LAW(e->caller == NULL || (is_living(e->caller) && e->caller->callee == e && e->base_pc != 0), e->id, 0);
 		LAW(!e->entry_waits || (e->base_pc != 0 && e->state == ENV_WAITING), e->id, e->state);
 		for (const struct env *b = e->callee; b != NULL; b = b->callee)
 			LAW(b != e && n++ < ENV_MAX, e->id, n);
-		if (e->call_slot != 0) {
-			const struct cap *c = cap_slot(e, e->call_slot);
-
-			LAW(c != NULL && c->type == CAP_ENV && (c->rights & RIGHT_CALL) && env_at(c->object) == e->call_env, e->id, e->call_slot);
-		}
+		LAW(remembers(e, e->call_slot, e->call_env, RIGHT_CALL), e->id, e->call_slot);
+		LAW(remembers(e, e->yield_slot, e->yield_env, RIGHT_YIELD), e->id, e->yield_slot);
 	}
 }
 

@@ -152,6 +152,8 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	e->pub->id = id;
 	e->uarea = &no_uarea;
 	e->open = GATE_READY;
+	e->resume = RESUME_FRAME;
+	e->call_env = e->yield_env = e;
 	e->reason = STOP_NEW;
 	e->pub->reason = STOP_NEW;
 	e->nslots = 0;
@@ -176,15 +178,15 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	return e;
 }
 
-void env_fill_frame(struct env *e)
+void env_fill_frame(struct env *e, long a0)
 {
 	uva_t pc = e->x[0];
 
 	memset(e->x, 0, sizeof(e->x));
 	e->x[0] = pc;
 	e->x[3] = e->uarea_va;
-	e->x[10] = e->result;
-	e->result = 0;
+	e->x[10] = a0;
+	e->resume = RESUME_FRAME;
 }
 
 /* e does not run any more, nor will it: off its hart, out of its transfers, its gate shut. Its registers stand in x[]. */
@@ -197,7 +199,7 @@ static void take_away(struct env *e, enum env_state state)
 	if (running)
 		hart_leave(h);
 	else if (e->resume == RESUME_LEAN)
-		env_fill_frame(e);
+		env_fill_frame(e, 0);
 	e->gate = GATE_SHUT;
 	e->resume = RESUME_FRAME;
 	e->slice_upcall = e->entry_waits = false;

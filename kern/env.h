@@ -20,7 +20,7 @@ struct ring;
  * How an environment that does not run goes on when it does: with all the registers in x[], or with its pc, gp and a0, for it has
  * kept the rest itself. One that runs counts as lean: nothing of it is saved.
  */
-enum resume { RESUME_FRAME, RESUME_LEAN };
+enum resume { RESUME_LEAN, RESUME_FRAME };
 
 /*
  * The gate decides who may run an environment: whoever finds it open and shuts it, in one atomic step. It is shut while it runs, while
@@ -43,22 +43,24 @@ struct env {
 	struct env *callee;	/* whose answer we wait for */
 	uva_t base_pc;		/* in a protected entry: where to go on after it. 0: not in one */
 	ticks_t call_deadline;	/* of the transfer we wait for; 0: none */
-	unsigned long call_slot;	/* the ENV capability with RIGHT_CALL that was used last, and .. */
-	struct env *call_env;		/* .. whom it names; 0: none. cap_remove() forgets it */
+	/* The ENV capability that was used last for a transfer, for a yield, and whom it names; self: none. cap_remove() forgets it. */
+	unsigned long call_slot;
+	struct env *call_env;
+	unsigned long yield_slot;
+	struct env *yield_env;
 	struct exposed_env *pub;
 	uint32_t id;
-	bool fp_on, fp_saved;
-	bool lean;		/* keeps its registers itself when it gives the processor away */
+	uint8_t state;		/* enum env_state; the exposed record follows it */
+	uint8_t resume;		/* enum resume */
+	bool slice_upcall;	/* a slice-end upcall is being answered */
 	bool entry_waits;	/* the wait is that of the protected entry, not that of what it interrupted */
-	long result;		/* LEAN: a0 when it goes on */
+	bool lean;		/* keeps its registers itself when it gives the processor away */
+	bool fp_on, fp_saved;
+	uint8_t reason;		/* enum env_reason, while stopped */
 
 	uva_t resume_start;
 	uint64_t resume_len;
 	uint64_t fp[33];	/* f0..f31, fcsr; valid when fp_saved */
-	uint8_t state;		/* enum env_state; the exposed record follows it */
-	uint8_t resume;		/* enum resume */
-	uint8_t reason;		/* enum env_reason, while stopped */
-	bool slice_upcall;	/* a slice-end upcall is being answered */
 	ppn_t page;		/* the page that this is */
 	ppn_t context;		/* root table, 0: none */
 	ppn_t uarea_page;
@@ -125,14 +127,14 @@ static inline bool env_take(struct env *e) { return __atomic_exchange_n(&e->gate
 /* Open it for others, after all that they may see of e has been written. */
 static inline void env_open(struct env *e)
 {
-	bool receptive = e->resume == RESUME_LEAN && e->base_pc == 0 && e->result == 0;
+	bool receptive = e->resume == RESUME_LEAN && e->base_pc == 0;
 
 	__atomic_store_n(&e->gate, receptive ? e->open : GATE_READY, __ATOMIC_RELEASE);
 }
 /* Does what would go on next in e wait for an event? */
 static inline bool env_waits(const struct env *e) { return e->state == ENV_WAITING && (e->base_pc == 0 || e->entry_waits); }
 /* Fill in the registers of a lean one: pc, gp, a0, and zeros. */
-void env_fill_frame(struct env *e);
+void env_fill_frame(struct env *e, long a0);
 /*
  * Stop e and tell its parent. It runs, and its registers are saved, or its gate is shut by us. If somebody waited for its answer on
  * this hart, that one goes on.

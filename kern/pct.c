@@ -9,7 +9,7 @@ void pct_abandon(struct env *a, long err)
 {
 	a->callee->caller = NULL;
 	a->callee = NULL;
-	a->result = err;
+	env_fill_frame(a, err);
 	env_open(a);
 }
 
@@ -22,7 +22,7 @@ struct env *pct_forget(struct env *e)
 	if (e->callee != NULL) {
 		e->callee->caller = NULL;
 		e->callee = NULL;
-		e->result = -E_DEAD;	/* should it be started again */
+		env_fill_frame(e, -E_DEAD);	/* should it be started again */
 	}
 	return caller;
 }

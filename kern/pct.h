@@ -27,7 +27,13 @@ void pct_abandon(struct env *a, long err);
 struct env *pct_forget(struct env *e);
 
 /* An ENV capability is not one any more: what its holder's transfers remember of it. */
-static inline void pct_forget_cap(const struct cap *c) { env_at(frame_of(kva_page(c))->parent)->call_slot = 0; }
+static inline void pct_forget_cap(const struct cap *c)
+{
+	struct env *e = env_at(frame_of(kva_page(c))->parent);
+
+	e->call_env = e->yield_env = e;
+	e->call_slot = e->yield_slot = 0;
+}
 
 /* Of those who wait for e to answer, directly or not, the outermost whose deadline has passed; NULL: none. */
 struct env *pct_late_caller(const struct env *e, ticks_t now);

@@ -61,7 +61,7 @@ void hart_leave(struct hart *h)
 static void hart_run(struct hart *h, struct env *e)
 {
 	if (e->resume == RESUME_LEAN)
-		env_fill_frame(e);
+		env_fill_frame(e, 0);
 	if (env_waits(e)) {
 		e->x[10] = e->uarea->events & e->wait_mask;
 		e->entry_waits = false;
@@ -70,7 +70,6 @@ static void hart_run(struct hart *h, struct env *e)
 	e->resume = RESUME_LEAN;
 	h->current = e;
 	e->hart = h;
-	e->pub->switches++;
 	if (e->uarea != &no_uarea) {
 		e->uarea->slice_end = h->slice_end;
 		e->uarea->hart = h->index;
@@ -83,6 +82,7 @@ void hart_enter(struct hart *h, struct env *e, struct env *payer, ticks_t slice_
 {
 	h->slice_end = slice_end;
 	h->pub->position = h->position;
+	e->pub->switches++;
 	pay(h, payer);
 	hart_run(h, e);
 }
@@ -346,6 +346,8 @@ long sys_yield(struct env *self, unsigned long env)
 			return -E_DEAD;
 		if (!env_runnable(to, arch_time()) || !env_take(to))
 			return -E_BUSY;
+		self->yield_slot = env;
+		self->yield_env = to;
 	}
 	env_give_up(self);
 	/* The rest of the slice is a gift only while there is a rest. */

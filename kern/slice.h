@@ -25,18 +25,20 @@ struct hart {
 	struct env *current;	/* NULL: idle. entry.S */
 	uint64_t frame_saved;	/* the registers of current stand in its record: entry.S saved them all */
 
-	unsigned id;		/* as the machine numbers it */
-	unsigned index;		/* 0.. */
+	/* What the short roads of entry.S know. */
 	struct exposed_hart *pub;
+	struct exposed_env *payer;	/* whose slice it is: current, or one that waits for it to answer */
+	uint32_t payer_id;
+	uint32_t fp_owner;	/* environment whose values the floating-point registers hold; 0: zeros */
+	ticks_t since;		/* the time up to here is accounted */
+	ticks_t slice_end;
+	uint32_t grace;		/* current runs in the grace after the slice */
+	unsigned index;		/* 0.. */
+
+	unsigned id;		/* as the machine numbers it */
 	struct slice slice[SLICES];
 	struct cap_list caps;
 	unsigned position;
-	ticks_t since;		/* current was entered */
-	ticks_t slice_end;
-	struct exposed_env *payer;	/* whose slice it is: current, or one that waits for it to answer */
-	uint32_t payer_id;
-	bool grace;		/* current runs in the grace after the slice */
-	uint32_t fp_owner;	/* environment whose values the floating-point registers hold; 0: zeros */
 	bool deferred;		/* an upcall for current waits for the next interrupt */
 };
 

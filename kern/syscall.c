@@ -85,7 +85,8 @@ struct env *trap_interrupt(struct hart *h, uint64_t cause)
 
 struct env *trap_exception(struct hart *h, uint64_t cause, uint64_t tval)
 {
-	upcall_fault(h->current, cause, tval);
+	if (cause != CAUSE_ILLEGAL || !arch_fp_wake(h, h->current))
+		upcall_fault(h->current, cause, tval);
 	return next_to_run(h);
 }
 

@@ -8,6 +8,8 @@
  * Length of the short roads, from the first instruction here to sret (make bench shows them with the user's part):
  *	null call		15
  *	exception to handler	37
+ *	transfer, its answer	55, 51
+ *	yield to somebody	115
  *	any call		25 + its C code + 15
  *
  * What a call leaves in t0-t6 and a1-a7: t2-t6 are still the user's, for the kernel's C code is compiled without them and without t0
@@ -57,8 +59,14 @@ trap_entry:
  *   ra, sp, tp user's                  return address, this hart's stack, struct hart
  */
 call:
+#ifdef EXOS_DEBUG			/* the audit follows every call */
 	li	t1, TRANSFERS_END
 	bltu	t0, t1, transfer
+#else
+	li	t1, FAST_END
+	bltu	t0, t1, fast
+call_long:
+#endif
 	li	t1, CALLS
 	bgeu	t0, t1, call_unknown
 	csrr	t1, sepc
@@ -119,10 +127,170 @@ call_full:
 	call	syscall_full
 	j	trap_exit
 
+#ifndef EXOS_DEBUG
+/*
+ * fast - the plain cases of transfers and of a yield to a named environment; everything else goes on in `transfer` and `call_long`.
+ * The other side was last on this hart, so that its context is known here by the satp in its record, and no other hart holds its
+ * floating-point registers. The unit is off for whoever is entered, but when its values are in it; then it need not be told.
+ *              on entry                at the other side
+ *   a0         self                    who called; 0
+ *   t0         number                  lost, and t1..t3
+ *   others     user's                  user's, but gp: the u-area
+ * Length from trap_entry to sret: call 55, answer 51, yield 115.
+ */
+	/* To the environment in t1, at t0, on the hart in t3: context and floating-point unit. Uses t0, t2, t3. */
+	.macro	cross
+	ld	t2, E_SATP(t1)
+	csrr	t0, satp
+	beq	t0, t2, 8f
+	csrw	satp, t2
+8:	li	t2, SSTATUS_FS_MASK
+	csrc	sstatus, t2
+	lwu	t0, H_FP_OWNER(t3)
+	lwu	t3, E_ID(t1)
+	bne	t0, t3, 9f
+	li	t2, SSTATUS_FS_CLEAN
+	csrs	sstatus, t2
+9:	csrw	sscratch, t1
+	ld	gp, E_UAREA_VA(t1)
+	.endm
+
+	/* Was the environment in t1 last on this hart, is its context ready, is nothing dirty? Leaves the hart in t3. */
+	.macro	near elsewhere
+	ld	t2, E_HART(t1)
+	ld	t3, E_HART(a0)
+	bne	t2, t3, \elsewhere
+	ld	t2, E_SATP(t1)
+	beqz	t2, \elsewhere
+	csrr	t2, sstatus
+	bltz	t2, \elsewhere		/* SD: floating-point registers to be saved */
+	.endm
+
+	/* Shut the gate of the environment in t1, if it satisfies the branch; its value in t2. Uses t0. */
+	.macro	take branch, elsewhere
+	addi	t0, t1, E_GATE
+	lr.d.aq	t2, (t0)
+	\branch	t2, \elsewhere
+	sc.d	t0, zero, (t0)
+	bnez	t0, \elsewhere
+	.endm
+
+fast:
+	addi	t1, t0, -1
+	bnez	t1, 1f
+	/* pct_call */
+	ld	t1, E_CALL_SLOT(a0)
+	bne	t1, a1, transfer
+	ld	t1, E_CALL_ENV(a0)
+	bnez	a2, transfer		/* deadline */
+	ld	t2, E_UAREA(t1)
+	ld	t2, U_HELD(t2)
+	bnez	t2, transfer
+	near	transfer
+	take	blez, transfer
+	csrr	t0, sepc
+	addi	t0, t0, 4
+	sd	t0, E_X(0)(a0)
+	csrw	sepc, t2
+	ld	t0, E_X(0)(t1)
+	sd	t0, E_BASE_PC(t1)
+	sd	a0, E_CALLER(t1)
+	sd	t1, E_CALLEE(a0)
+	sd	zero, E_CALL_DEADLINE(a0)
+	sd	t1, H_CURRENT(t3)
+	cross
+	lwu	a0, E_ID(a0)
+	li	t1, 0
+	sret
+
+1:	addi	t1, t1, -1
+	bnez	t1, 2f
+	/* pct_reply */
+	ld	t1, E_CALLER(a0)
+	beqz	t1, transfer
+	near	transfer
+	addi	t0, a0, E_CALLER
+	amoswap.d t1, zero, (t0)	/* the reply right: whoever takes it out has it */
+	beqz	t1, transfer
+	sd	zero, E_CALLEE(t1)
+	ld	t0, E_X(0)(t1)
+	csrw	sepc, t0
+	sd	t1, H_CURRENT(t3)
+	ld	t0, E_BASE_PC(a0)
+	sd	t0, E_X(0)(a0)
+	sd	zero, E_BASE_PC(a0)
+	cross
+	ld	t0, E_OPEN(a0)
+	fence	rw, w			/* all of it, before another hart may enter it */
+	sd	t0, E_GATE(a0)
+	li	a0, 0
+	li	t0, 0
+	li	t1, 0
+	sret
+2:	addi	t1, t1, -1
+	beqz	t1, transfer		/* pct_send */
+	/* yield: what is in the registers is the caller's no more */
+	ld	t1, E_YIELD_SLOT(a0)
+	bne	t1, a1, yield_long
+	ld	t1, E_YIELD_ENV(a0)
+	lbu	t2, E_LEAN(a0)
+	beqz	t2, yield_long
+	ld	t2, E_BASE_PC(a0)
+	bnez	t2, yield_long
+	li	a3, E_PLAIN
+	lwu	a4, E_STATE(a0)
+	bne	a4, a3, yield_long
+	lwu	a4, E_STATE(t1)
+	bne	a4, a3, yield_long
+	near	yield_long
+	lwu	a4, H_GRACE(t3)
+	bnez	a4, yield_long
+	ld	a4, H_PAYER(t3)
+	ld	a5, E_PUB(a0)
+	bne	a4, a5, yield_long	/* in somebody else's slice */
+	take	beqz, yield_long
+	rdtime	a2			/* account for us */
+	ld	a3, H_SINCE(t3)
+	sd	a2, H_SINCE(t3)
+	sub	a2, a2, a3
+	ld	a3, P_USED(a5)
+	add	a3, a3, a2
+	sd	a3, P_USED(a5)
+	ld	a5, E_PUB(t1)		/* from now on it is the other's time */
+	sd	a5, H_PAYER(t3)
+	lwu	a2, E_ID(t1)
+	sw	a2, H_PAYER_ID(t3)
+	ld	a3, H_PUB(t3)
+	sw	a2, P_CURRENT(a3)
+	ld	a2, P_SWITCHES(a5)
+	addi	a2, a2, 1
+	sd	a2, P_SWITCHES(a5)
+	ld	a2, E_UAREA(t1)
+	ld	a3, H_SLICE_END(t3)
+	sd	a3, U_SLICE_END(a2)
+	csrr	a3, sepc
+	addi	a3, a3, 4
+	sd	a3, E_X(0)(a0)
+	ld	a3, E_X(0)(t1)
+	csrw	sepc, a3
+	sd	t1, H_CURRENT(t3)
+	cross
+	ld	t0, E_OPEN(a0)
+	fence	rw, w
+	sd	t0, E_GATE(a0)
+	.irp	r, ra, sp, tp, t0, t1, t2, s0, s1, a0, a1, a2, a3, a4, a5, a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
+	li	\r, 0
+	.endr
+	sret
+yield_long:
+	li	t0, 4
+	j	call_long
+#endif
+
 /*
  * transfer - protected control transfer: all registers go on to the other side, so all are saved, but t0..t3, which are lost. Then
  * syscall_full() decides, as for every call after which somebody else runs.
- *   a0 self; t0 number; sscratch number; t1..t3 lost; everything else the user's
+ *   a0 self; sscratch number; t0..t3 lost; everything else the user's
  */
 transfer:
 	.irp	n, 1, 2, 3, 4, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31
@@ -174,8 +342,9 @@ trap_idle:
  *   others     user's                  user's
  */
 trap_not_call:
-	addi	t0, t0, CAUSE_ECALL_U
-	bltz	t0, trap_slow		/* bit 63: an interrupt */
+	addi	t0, t0, CAUSE_ECALL_U - 2
+	beqz	t0, trap_slow		/* illegal instruction: the floating-point unit may only be off */
+	bltz	t0, trap_slow		/* bit 63: an interrupt; causes 0 and 1 are rare */
 	sd	t1, E_X(6)(a0)
 	ld	t1, E_UAREA(a0)		/* without u-area: one that is always held */
 	ld	t0, U_HELD(t1)

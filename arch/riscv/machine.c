@@ -11,6 +11,37 @@
 static_assert(offsetof(struct env, x[1]) == E_X(1) && offsetof(struct env, hart) == E_HART &&
 	      offsetof(struct env, uarea) == E_UAREA && offsetof(struct env, uarea_va) == E_UAREA_VA &&
 	      offsetof(struct env, handler[UP_FAULT]) == E_HANDLER_FAULT, "entry.S knows struct env");
+#define TIED(what, member, offset) static_assert(offsetof(struct what, member) == offset, "entry.S knows struct " #what)
+TIED(env, gate, E_GATE);
+TIED(env, open, E_OPEN);
+TIED(env, satp, E_SATP);
+TIED(env, caller, E_CALLER);
+TIED(env, callee, E_CALLEE);
+TIED(env, base_pc, E_BASE_PC);
+TIED(env, call_deadline, E_CALL_DEADLINE);
+TIED(env, call_slot, E_CALL_SLOT);
+TIED(env, call_env, E_CALL_ENV);
+TIED(env, yield_slot, E_YIELD_SLOT);
+TIED(env, yield_env, E_YIELD_ENV);
+TIED(env, pub, E_PUB);
+TIED(env, id, E_ID);
+TIED(env, state, E_STATE);
+TIED(env, resume, E_STATE + 1);
+TIED(env, slice_upcall, E_STATE + 2);
+TIED(env, entry_waits, E_STATE + 3);
+TIED(env, lean, E_LEAN);
+TIED(hart, pub, H_PUB);
+TIED(hart, payer, H_PAYER);
+TIED(hart, payer_id, H_PAYER_ID);
+TIED(hart, fp_owner, H_FP_OWNER);
+TIED(hart, since, H_SINCE);
+TIED(hart, slice_end, H_SLICE_END);
+TIED(hart, grace, H_GRACE);
+TIED(hart, index, H_INDEX);
+TIED(exposed_env, used, P_USED);
+TIED(exposed_env, switches, P_SWITCHES);
+TIED(exposed_hart, current, P_CURRENT);
+static_assert(E_PLAIN == ENV_READY && RESUME_LEAN == 0, "entry.S compares state and resume as one word");
 static_assert(offsetof(struct hart, stack) == H_STACK && offsetof(struct hart, current) == H_CURRENT &&
 	      offsetof(struct hart, frame_saved) == H_FRAME_SAVED, "entry.S knows struct hart");
 static_assert(E_NOCALL == 2, "entry.S knows one error");
@@ -46,7 +77,7 @@ const void *const call_entry[CALL_COUNT] = {
 };
 #pragma GCC diagnostic pop
 static_assert(CALLS == CALL_COUNT, "entry.S knows how many calls there are");
-static_assert(CALL_pct_call == 1 && CALL_pct_reply == 2 && CALL_pct_send == 3 && CALL_yield == TRANSFERS_END,
+static_assert(CALL_pct_call == 1 && CALL_pct_reply == 2 && CALL_pct_send == 3 && CALL_yield == TRANSFERS_END && FAST_END == CALL_yield + 1,
 	      "entry.S knows which are transfers");
 
 /* ---- translations ---- */
@@ -130,6 +161,14 @@ void arch_fp_switch(struct hart *h, struct env *from, struct env *to)
 		h->fp_owner = to->fp_saved ? to->id : 0;
 	}
 	fs_set(FS_CLEAN);
+}
+
+bool arch_fp_wake(struct hart *h, struct env *e)
+{
+	if (!e->fp_on || (csr_read(sstatus) & SSTATUS_FS) != FS_OFF)
+		return false;
+	arch_fp_switch(h, NULL, e);
+	return true;
 }
 
 void arch_fp_reset(struct hart *h, struct env *e)

@@ -10,12 +10,43 @@
 #define E_UAREA_VA	272
 #define E_HANDLER_FAULT	280
 
+#define E_GATE		320
+#define E_OPEN		328
+#define E_SATP		336
+#define E_CALLER	344
+#define E_CALLEE	352
+#define E_BASE_PC	360
+#define E_CALL_DEADLINE	368
+#define E_CALL_SLOT	376
+#define E_CALL_ENV	384
+#define E_YIELD_SLOT	392
+#define E_YIELD_ENV	400
+#define E_PUB		408
+#define E_ID		416
+#define E_STATE		420		/* state, resume, slice_upcall, entry_waits: a byte each */
+#define E_PLAIN		2		/* ENV_READY, RESUME_LEAN, and nothing to think about */
+#define E_LEAN		424
+#define P_USED		32		/* struct exposed_env */
+#define P_SWITCHES	48
+
 #define H_STACK		0		/* struct hart */
 #define H_CURRENT	8
 #define H_FRAME_SAVED	16
+#define H_PUB		24
+#define H_PAYER		32
+#define H_PAYER_ID	40
+#define H_FP_OWNER	44
+#define H_SINCE		48
+#define H_SLICE_END	56
+#define H_GRACE		64
+#define H_INDEX		68
+#define P_CURRENT	16		/* struct exposed_hart */
+#define SSTATUS_FS_MASK	0x6000
+#define SSTATUS_FS_CLEAN 0x4000
 
 #define CAUSE_ECALL_U	8
 #define CALLS		41		/* system calls; those below TRANSFERS_END but null are transfers */
 #define TRANSFERS_END	4
+#define FAST_END	5		/* and yield */
 
 #endif

@@ -19,6 +19,8 @@ PEERS = {
     "unprot100": ("unprotect 100 pages, one call", 2500, 3575, None, None, 19800),
     "yield_to": ("yield to a named environment", 120, None, 424, 5761, 2086),
     "yield_to_fp": ("the same, both with floating point", None, None, None, None, None),
+    "pct_oneway": ("protected control transfer, one way", 60, 35, 255, None, None),
+    "pct_round": ("the same and the answer", 130, 158, 549, None, None),
     "env_life": ("environment: create, run, destroy (8 pages)", 20_000, None, 144_000, None, None),
     "unbind1": ("unbind one page", None, None, None, None, None),
     "dirty": ("is this page dirty? no call", 10, 245, None, None, 2936),

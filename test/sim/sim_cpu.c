@@ -11,7 +11,7 @@
 #include "test/sim/sim.h"
 
 enum { RA = 1, SP = 2, GP = 3, TP = 4, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A7 = 17, T3 = 28, T6 = 31 };
-enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_ILLEGAL = 2, CAUSE_BREAK = 3, CAUSE_LOAD_MISALIGNED = 4, CAUSE_STORE_MISALIGNED = 6 };
+enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_BREAK = 3, CAUSE_LOAD_MISALIGNED = 4, CAUSE_STORE_MISALIGNED = 6 };
 
 struct sim_cpu sim_cpu;
 bool sim_audit = true;

@@ -14,6 +14,7 @@
 #include "start.h"
 #include "upcall.h"
 
+static_assert(UAREA_VA == LAYOUT_UAREA && CALL_pct_call == NR_PCT_CALL && CALL_pct_reply == NR_PCT_REPLY, "paths.S knows these");
 static_assert(CALL_yield == NR_YIELD && CALL_exit == NR_EXIT && CALL_page_bind == NR_PAGE_BIND &&
 	      CALL_page_protect == NR_PAGE_PROTECT && PROT_R == NR_PROT_R && (PROT_R | PROT_W) == NR_PROT_RW, "paths.S knows these numbers");
 

@@ -11,6 +11,8 @@
 #define BENCH_H
 
 /* Numbers for assembly; bench.c ties them to exos/calls.h and exos/cap.h. */
+#define NR_PCT_CALL	1
+#define NR_PCT_REPLY	2
 #define NR_YIELD	4
 #define NR_EXIT		6
 #define NR_PAGE_BIND	16
@@ -24,6 +26,8 @@
 #define U_AREA		1800	/* address of the first page of the area */
 #define U_SLOTS		1808	/* slot of that page; the others follow */
 #define U_OTHER		1816	/* appel1: the page to protect */
+#define U_BACK		1824	/* stack pointer, and instret, across a yield */
+#define UAREA_VA	0x3fe01000
 
 #define AREA		0x3000000000	/* addresses that the library never uses: one leaf table, 512 pages */
 #define AREA_PAGES	128
@@ -110,11 +114,16 @@ uint64_t path_store(volatile void *to);
 uint64_t path_dirty(const volatile uint64_t *table, uint64_t va, uint64_t *dirty);
 uint64_t path_stores(volatile void *const *to, unsigned long n);
 uint64_t path_yield(unsigned int env);
+/* A transfer to the environment and back: from our ecall to its first instruction, and to ours behind the call. */
+struct pct_cost {
+	uint64_t oneway, round;
+} path_transfer(unsigned int env);
 /* Read instret again and again until more than usual lies between two reads; returns how much more. 0: patience is over. */
 uint64_t path_watch(unsigned long patience);
 
 extern const char handler_skip[], handler_bind[], handler_unprotect[], handler_appel[];
 extern const char resume_start[], resume_end[];
 extern const char child_exit[], child_exit_end[], child_yield[], child_yield_end[];
+extern const char child_serve[], child_serve_entry[], child_serve_end[];
 #endif
 #endif

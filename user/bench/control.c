@@ -129,7 +129,6 @@ static void yield_to(const char *key, bool fp)
 	struct child c;
 
 	child_init(&c);
-	c.regs.x[8] = CHILD_SELF;	/* s1 */
 	child_create(&c, child_yield, (unsigned long)(child_yield_end - child_yield));
 	MUST(sys_cap_grant(self_slot(), c.slot + C_ENV, CHILD_SELF, RIGHT_YIELD, 0, 0));
 	if (fp) {
@@ -137,6 +136,9 @@ static void yield_to(const char *key, bool fp)
 		MUST(sys_env_set(c.slot + C_ENV, ENV_FP, 1, 0));
 		MUST(sys_env_set(c.slot + C_ENV, ENV_RUN, 1, 0));
 	}
+	/* Both keep their registers themselves. */
+	MUST(sys_env_set(c.slot + C_ENV, ENV_HANDLER, UP_SLICE_BEGIN, CHILD_CODE));
+	MUST(sys_env_set(0, ENV_HANDLER, UP_SLICE_BEGIN, CHILD_CODE));
 	series.n = 0;
 	MUST(sys_env_set(0, ENV_FP, fp, 0));
 	for (unsigned int i = 0; i < RUNS + 2; i++) {
@@ -146,10 +148,38 @@ static void yield_to(const char *key, bool fp)
 			series_add(&series, cost - 3);
 	}
 	MUST(sys_env_set(0, ENV_FP, 1, 0));
+	MUST(sys_env_set(0, ENV_HANDLER, UP_SLICE_BEGIN, 0));
 	child_destroy(&c);
 	event_clear(EV_CHILD);
 	slot_free_run(c.slot, C_PAGES);
 	report_series(key, &series, 2);
+}
+
+/* A transfer into another context and the answer, both of the same registers. */
+static void transfers(void)
+{
+	struct series oneway = { .n = 0 };
+	struct child c;
+
+	child_init(&c);
+	child_create(&c, child_serve, (unsigned long)(child_serve_end - child_serve));
+	MUST(sys_cap_grant(self_slot(), c.slot + C_ENV, CHILD_SELF, RIGHT_YIELD, 0, 0));
+	MUST(sys_env_set(c.slot + C_ENV, ENV_HANDLER, UP_ENTRY, CHILD_CODE + (unsigned long)(child_serve_entry - child_serve)));
+	MUST(sys_yield(c.slot + C_ENV));
+	series.n = 0;
+	for (unsigned int i = 0; i < RUNS + 2; i++) {
+		struct pct_cost cost = path_transfer(c.slot + C_ENV);
+
+		if (i >= 2) {
+			series_add(&oneway, cost.oneway);
+			series_add(&series, cost.round);
+		}
+	}
+	child_destroy(&c);
+	event_clear(EV_CHILD);
+	slot_free_run(c.slot, C_PAGES);
+	report_series("pct_oneway", &oneway, 1);
+	report_series("pct_round", &series, 1);
 }
 
 void bench_control(void)
@@ -158,5 +188,6 @@ void bench_control(void)
 	exception_round();
 	yield_to("yield_to", false);
 	yield_to("yield_to_fp", true);
+	transfers();
 	env_life();
 }

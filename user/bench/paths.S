@@ -59,19 +59,47 @@ path_stores:
 	sub	a0, t1, t0
 	ret
 
-/* Yield to the environment in slot a0 until it yields back. */
+/* Yield to the environment in slot a0 until it yields back. We come back with nothing but gp, and with one store more than the call. */
 	.globl	path_yield
 path_yield:
-	addi	sp, sp, -16
-	sd	s2, 0(sp)
+	addi	sp, sp, -112
+	sd	ra, 0(sp)
+	sd	tp, 8(sp)
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
+	sd	s\n, 16+8*\n(sp)
+	.endr
+	li	t0, UAREA_VA
+	sd	sp, U_BACK(t0)
 	mv	a1, a0
 	li	a0, NR_YIELD
-	rdinstret s2
+	rdinstret t1
+	sd	t1, U_BACK + 8(t0)
 	ecall
 	rdinstret t0
-	sub	a0, t0, s2
-	ld	s2, 0(sp)
-	addi	sp, sp, 16
+	ld	sp, U_BACK(gp)
+	ld	t1, U_BACK + 8(gp)
+	sub	a0, t0, t1
+	addi	a0, a0, -1
+	ld	ra, 0(sp)
+	ld	tp, 8(sp)
+	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
+	ld	s\n, 16+8*\n(sp)
+	.endr
+	addi	sp, sp, 112
+	ret
+
+/* The callee touches no register but a0 and a1, which tells when it was entered: everything else comes back as it was. */
+	.globl	path_transfer
+path_transfer:
+	mv	a1, a0
+	li	a2, 0
+	li	a0, NR_PCT_CALL
+	rdinstret a3
+	ecall
+	rdinstret a4
+	sub	a0, a1, a3
+	sub	a1, a4, a3
+	addi	a1, a1, -2		/* rdinstret and li of the callee */
 	ret
 
 /*
@@ -192,12 +220,26 @@ child_exit:
 	ecall
 child_exit_end:
 
-/* Yield to the environment in slot s1 for ever. */
+/* Yield to the environment in slot 1 for ever. */
 	.globl	child_yield, child_yield_end
 	.balign	4
 child_yield:
-	mv	a1, s1
+	li	a1, 1			/* CHILD_SELF: no register survives */
 	li	a0, NR_YIELD
 	ecall
 	j	child_yield
 child_yield_end:
+
+/* The same, with a protected entry that answers at once. */
+	.globl	child_serve, child_serve_entry, child_serve_end
+	.balign	4
+child_serve:
+	li	a1, 1
+	li	a0, NR_YIELD
+	ecall
+	j	child_serve
+child_serve_entry:
+	rdinstret a1
+	li	a0, NR_PCT_REPLY
+	ecall
+child_serve_end:

@@ -13,6 +13,7 @@ enum { ECHO, NESTED, LATE, FAULT, EXIT, SLEEP, WHO };
 
 static uint64_t sends;
 static volatile char *room;
+static double sum = 1.0;	/* the unit is off after a transfer until it is used, and holds the right values then */
 
 static void serve(uint32_t caller, bool sent, struct pct_message *m)
 {
@@ -44,6 +45,8 @@ static void serve(uint32_t caller, bool sent, struct pct_message *m)
 		break;
 	default:
 		room[m->w[3] % ROOM * PAGE_SIZE] = 1;
+		if (m->w[3] % 3 != 0)
+			sum = sum * 0.5 + (double)m->w[3];
 		m->w[1] = sends;
 		for (int i = 3; i < 7; i++)
 			m->w[i] = ~m->w[i];
@@ -90,6 +93,8 @@ static void nobody_calls_us(uint32_t caller, bool sent, struct pct_message *m)
 int main(int argc, char **argv)
 {
 	struct pct_message m;
+	volatile double y;
+	double x = 0;
 	unsigned long before;
 	long slot, r;
 	struct proc p;
@@ -103,10 +108,13 @@ int main(int argc, char **argv)
 	for (unsigned int slices = 0; slices < 2; slices++) {
 		start(&p, slices);
 		for (uint64_t i = 0; i < 3000; i++) {
+			x = x * 0.25 + (double)i;
+			y = x + 1.0;
 			CHECK_IS(r = ask(ECHO, i, 0, &m), 0);
 			CHECK_IS(m.w[0], self_env());
 			CHECK_IS(m.w[3], ~i);
 			CHECK_IS(m.w[6], ~6ul);
+			CHECK(y == x + 1.0);
 			if (r != 0)
 				break;
 		}
