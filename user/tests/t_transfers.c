@@ -65,24 +65,25 @@ static __attribute__((noreturn)) void server(void)
 
 static unsigned int peer;
 
+static long ask(uint64_t what, uint64_t x, unsigned long deadline, struct pct_message *m)
+{
+	*m = (struct pct_message){ .w = { 0, 0, what, x, 4, 5, 6 } };
+	return pct_call(peer, deadline, m);
+}
+
 static void start(struct proc *p, unsigned int slices)
 {
 	struct proc_grant give = { .name = "peer", .slot = self_slot(), .rights = RIGHT_NOTIFY | RIGHT_CALL };
+	struct pct_message m;
 	struct child c = { .name = "t_transfers", .role = "server", .first = 40, .count = slices != 0 ? slices : 1, .grants = &give, .ngrants = 1 };
 
 	event_clear(READY);
 	MUST(child(&c, p));
 	CHECK_IS(sys_wait(READY, deadline_us(3000000)), READY);
 	peer = p->env;
-	usleep(3000);		/* from the notification to its wait() */
+	AWAIT(ask(ECHO, 0, 0, &m) == 0);	/* from the notification to its wait() */
 	if (slices == 0)
 		MUST(sys_slice_bind(start_slot("slices"), 40, 1, 0));
-}
-
-static long ask(uint64_t what, uint64_t x, unsigned long deadline, struct pct_message *m)
-{
-	*m = (struct pct_message){ .w = { 0, 0, what, x, 4, 5, 6 } };
-	return pct_call(peer, deadline, m);
 }
 
 static void nobody_calls_us(uint32_t caller, bool sent, struct pct_message *m)
