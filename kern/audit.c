@@ -111,13 +111,15 @@ static void audit_table(ppn_t root, ppn_t table, unsigned level, vaddr_t base)
 /*
  * Contexts: (1) all tables below the roots obey, and every table below a root is found there; (2) each binding that a capability
  * remembers has its leaf, which with law 4 of leaves makes the two the same set; (3) no two contexts share an ASID of this
- * generation, and none has number 0 while there are ASIDs; (4) the users of a context are the environments that run in it.
+ * generation, and none has number 0 while there are ASIDs; (4) the users of a context are the environments that run in it; (5) what
+ * the short roads of bindings believe of tables and rights is so.
  */
 static void audit_contexts(void)
 {
 	uint32_t tables = 0, running = 0, users = 0;
 
 	leaves = table_links = 0;
+	LAW(page_known_is_true(), 0, 0);
 	for (unsigned i = 0; i < sizeof(asids); i++)
 		asids[i] = 0;
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {

@@ -113,6 +113,8 @@ void cap_remove(struct cap *c)
 {
 	struct cap_list *l = cap_list_of(c);
 
+	if (c->type == CAP_CTX)
+		page_forget();
 	for (struct cap *d = c->next; d != NULL && d->depth > c->depth; d = d->next)
 		d->depth--;
 	if (c->aux & CAP_REVOKING)

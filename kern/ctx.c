@@ -99,7 +99,6 @@ static void table_unlink(ppn_t table)
 
 	KASSERT(priv_of(table)->live == 0 && pte_is_table(*e) && pte_ppn(*e) == table);
 	sv39_clear(e);
-	page_forget_table();
 	priv_of(parent)->live--;
 	ctx_fence(root);	/* a non-leaf went: whatever walk may have cached, before the page is anything else */
 	page_unclaim(priv_of(table)->caps.head);

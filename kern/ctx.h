@@ -20,14 +20,17 @@ void ctx_init(void);
 /* Make the context of e that of this hart; NULL: the kernel's own, for idling. */
 void ctx_activate(struct env *e);
 /* Fence one address or everything of a context, unless it never ran in this generation: then nothing of it is cached. */
+static inline void ctx_fence_page_of(const struct frame_priv *root, vaddr_t va)
+{
+	if (root->asid_gen == asid_generation) {
+		system_info->fences_page++;
+		arch_fence_page(va, root->asid);
+	}
+}
+
 static inline void ctx_fence_page(ppn_t root, vaddr_t va)
 {
-	const struct frame_priv *p = priv_of(root);
-
-	if (p->asid_gen == asid_generation) {
-		system_info->fences_page++;
-		arch_fence_page(va, p->asid);
-	}
+	ctx_fence_page_of(priv_of(root), va);
 }
 
 static inline void ctx_fence(ppn_t root)

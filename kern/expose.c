@@ -30,7 +30,7 @@ static long expose_page(ppn_t root, vaddr_t va, ppn_t ppn)
 	if (e == NULL)
 		return -E_NOTABLE;
 	page_unbind(root, va, false);
-	sv39_set_leaf(e, ppn, PROT_R);
+	sv39_set_leaf(e, ppn, leaf_bits(PROT_R));
 	priv_of(kva_page(e))->live++;
 	ctx_fence_page(root, va);
 	return 0;

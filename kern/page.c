@@ -261,6 +261,7 @@ void page_unclaim(struct cap *c)
 	struct frame *f = frame_of(c->object);
 	struct frame_priv *p = priv_of(c->object);
 
+	page_forget();
 	zero_page(c->object);
 	f->type = FRAME_DATA;
 	f->level = 0;
@@ -277,29 +278,42 @@ void page_unclaim(struct cap *c)
 /* ---- bindings ---- */
 
 /*
- * The leaf table that was found last: a program works in one table for a while. The key is a binding without the bits of the entry:
- * root and address of the table; 0 is none, for no root is frame 0. Whoever takes a table out of a context says so.
+ * What the last call found: a program works in one leaf table for a while. The table is known by a key, the bindings in it without
+ * the bits of the entry: root and address; 0 is none, for no root is frame 0. When `self` is set, that environment was
+ * found to have the right to map in the table's context through slot `ctx`. A cache: the end of a table or object, and of each
+ * capability of a context, goes by page_forget().
  */
 static struct {
 	uint64_t key;
 	pte_t *table;
 	struct frame_priv *priv;
-} last_table scratch;
+	const struct env *self;
+	uint64_t ctx;
+	uint64_t area;			/* addresses >> 21 */
+	uint64_t root_binding;		/* binding of address 0 */
+	const struct frame_priv *root;
+} known scratch;
 
-void page_forget_table(void)
+void page_forget(void)
 {
-	last_table.key = 0;
+	known.key = 0;
+	known.self = NULL;
 }
 
-static inline bool table_known(uint64_t binding)
+/* May self map a page at va through slot ctx, in the table that is known? False: ask. */
+static inline bool known_right(const struct env *self, unsigned long ctx, unsigned long va)
 {
-	return likely(binding >> 9 == last_table.key);
+	return known.self == self && known.ctx == ctx && known.area == va >> (PAGE_SHIFT + 9) && (va & (PAGE_SIZE - 1)) == 0;
 }
 
-/* The entry for a binding in the table that is known to be its own. */
-static inline pte_t *known_entry(uint64_t binding)
+static inline pte_t *known_entry(vaddr_t va)
 {
-	return last_table.table + binding % SV39_ENTRIES;
+	return known.table + sv39_index(va, 0);
+}
+
+static inline uint64_t known_binding(vaddr_t va)
+{
+	return known.root_binding + (va >> PAGE_SHIFT);
 }
 
 /* The entry for a binding in its leaf table; NULL: there is no such table. Afterwards it is known. */
@@ -307,15 +321,46 @@ static pte_t *leaf_entry(uint64_t binding)
 {
 	pte_t *e;
 
-	if (table_known(binding))
-		return known_entry(binding);
+	if (binding >> 9 == known.key)
+		return known.table + binding % SV39_ENTRIES;
 	e = sv39_entry(binding_root(binding), binding_va(binding), 0);
 	if (e != NULL) {
-		last_table.key = binding >> 9;
-		last_table.table = e - binding % SV39_ENTRIES;
-		last_table.priv = priv_of(kva_page(e));
+		known.key = binding >> 9;
+		known.table = e - binding % SV39_ENTRIES;
+		known.priv = priv_of(kva_page(e));
+		known.self = NULL;
 	}
 	return e;
+}
+
+/* self may map in root through slot ctx, and did so at va. */
+static void know_right(const struct env *self, unsigned long ctx, ppn_t root, vaddr_t va)
+{
+	if (leaf_entry(binding_of(root, va)) == NULL)
+		return;
+	known.self = self;
+	known.ctx = ctx;
+	known.area = va >> (PAGE_SHIFT + 9);
+	known.root_binding = binding_of(root, 0);
+	known.root = priv_of(root);
+}
+
+bool page_known_is_true(void)
+{
+	ppn_t root = binding_root(known.key << 9);
+	vaddr_t va = binding_va(known.key << 9);
+	const struct cap *x;
+
+	if (known.key == 0)
+		return known.self == NULL;
+	if (!frame_exists(root) || frame_of(root)->type != FRAME_TABLE || frame_of(root)->level != 2 ||
+	    sv39_entry(root, va, 0) != known.table || priv_of(kva_page(known.table)) != known.priv)
+		return false;
+	if (known.self == NULL)
+		return true;
+	x = env_table[known.self->id & ENV_INDEX_MASK] == known.self ? cap_get(known.self, known.ctx, CAP_CTX) : NULL;
+	return x != NULL && (x->rights & RIGHT_MAP) && x->object == root && known.root == priv_of(root) &&
+	       known.area == va >> (PAGE_SHIFT + 9) && known.root_binding == binding_of(root, 0);
 }
 
 /* Clear a valid leaf and the binding behind it. */
@@ -356,7 +401,7 @@ int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fe
 	if (c->binding != 0 && c->binding != b)
 		page_unbind_cap(c);
 	c->binding = b;
-	sv39_set_leaf(e, c->object, prot);
+	sv39_set_leaf(e, c->object, leaf_bits(prot));
 	priv_of(kva_page(e))->live++;
 	/* Also where nothing stood before: the hart may remember that (4.2.1), and the user could not make it forget. */
 	if (fence)
@@ -378,27 +423,33 @@ vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence)
 	return sv39_span(level);
 }
 
-/* rights: those that the capability behind the leaf must have. Returns 0; -E_NOTBOUND; -E_RIGHTS. The caller fences. */
-static inline int leaf_protect(pte_t *e, uint64_t binding, unsigned rights, struct leaf_change change)
+/*
+ * Give the leaf that may stand in *e, in a leaf table or of a larger page, another protection. bits are those of prot. Returns 0,
+ * or with PROT_TRACK what it clears of PAGE_ACCESSED and PAGE_DIRTY; -E_NOTBOUND; -E_RIGHTS. The caller fences.
+ */
+static inline long leaf_protect(pte_t *e, uint64_t binding, unsigned long prot, pte_t bits)
 {
-	struct cap *c;
+	pte_t old = READ_ONCE(*e);
+	const struct cap *c;
 
-	if (!pte_is_leaf(*e))
+	if (old == 0)
 		return -E_NOTBOUND;
-	c = page_cap_bound(pte_ppn(*e), binding);
-	if (c == NULL || (rights & ~c->rights))
+	c = page_cap_bound(old >> PTE_PPN_SHIFT, binding);
+	if (unlikely(c == NULL) || (c->rights & prot & RIGHTS_PAGE) != (prot & RIGHTS_PAGE))
 		return -E_RIGHTS;
-	sv39_protect(e, change);
-	return 0;
+	old = sv39_protect(e, old, bits, prot & PROT_TRACK);
+	return prot & PROT_TRACK ? pte_used(old) : 0;
 }
 
 /* The same for the leaf that translates va, whatever its size. */
-static int page_protect(ppn_t root, vaddr_t va, unsigned long prot)
+static long page_protect(ppn_t root, vaddr_t va, unsigned long prot)
 {
 	unsigned level;
 	pte_t *e = sv39_leaf(root, va, &level);
 
-	return e == NULL ? -E_NOTBOUND : leaf_protect(e, binding_of(root, va & ~(sv39_span(level) - 1)), prot & 7, leaf_change(prot));
+	if (e == NULL)
+		return -E_NOTBOUND;
+	return leaf_protect(e, binding_of(root, va & ~(sv39_span(level) - 1)), prot, leaf_bits(prot));
 }
 
 void page_unbind_cap(struct cap *c)
@@ -456,12 +507,17 @@ static inline struct cap *bindable(struct env *self, unsigned long slot)
 	return c != NULL && (c->type == CAP_PAGE || c->type == CAP_TABLE) ? c : NULL;
 }
 
-static noinline long bind_range(struct env *self, ppn_t root, vaddr_t va, unsigned long slot, unsigned long npages,
+static noinline long bind_range(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
 				unsigned long prot)
 {
+	ppn_t root;
 	unsigned long i;
-	long err = 0;
+	long err = ctx_map_root(self, ctx, &root);
 
+	if (err != 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
 	for (i = 0; i < npages; i++) {
 		struct cap *c = bindable(self, slot + i);
 
@@ -476,39 +532,38 @@ static noinline long bind_range(struct env *self, ppn_t root, vaddr_t va, unsign
 	}
 	if (npages > 1 && i > 0)
 		ctx_fence(root);
+	if (i > 0)
+		know_right(self, ctx, root, va);
 	return i > 0 ? (long)i : err;
 }
 
+/* The short road is for one page of 4 KiB, bound nowhere, where nothing stands in the table that is known. */
 long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
 		   unsigned long prot)
 {
-	ppn_t root;
-	long err = ctx_map_root(self, ctx, &root);
-	struct cap *c;
-	uint64_t b;
+	const pte_t bits = leaf_bits(prot);
+	struct cap *c = cap_get(self, slot, CAP_PAGE);
 
-	if (err != 0)
-		return err;
-	if (!npages_ok(va, npages) || !prot_valid(prot))
-		return -E_INVAL;
-	b = binding_of(root, va);
-	c = cap_get(self, slot, CAP_PAGE);
-	/* The plain case: one page of 4 KiB, bound nowhere, goes where nothing stands. */
-	if (npages != 1 || !table_known(b) || c == NULL || c->aux != 0 || c->binding != 0 || *known_entry(b) != 0)
-		return bind_range(self, root, va, slot, npages, prot);
-	if ((prot & 7) & ~(unsigned long)c->rights)
-		return -E_RIGHTS;
-	c->binding = b;
-	sv39_set_leaf(known_entry(b), c->object, prot);
-	last_table.priv->live++;
-	ctx_fence_page(root, va);
+	if (npages != 1 || bits == 0 || !known_right(self, ctx, va) || *known_entry(va) != 0 || c == NULL || c->aux != 0 ||
+	    c->binding != 0 || (prot & ~(unsigned long)c->rights) != 0)
+		return bind_range(self, ctx, va, slot, npages, prot);
+	c->binding = known_binding(va);
+	sv39_set_leaf(known_entry(va), c->object, bits);
+	known.priv->live++;
+	ctx_fence_page_of(known.root, va);
 	return 1;
 }
 
-static noinline long unbind_range(ppn_t root, vaddr_t va, unsigned long npages)
+static noinline long unbind_range(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages)
 {
 	bool some = false;
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
 
+	if (err != 0)
+		return err;
+	if (!npages_ok(va, npages))
+		return -E_INVAL;
 	for (unsigned long i = 0; i < npages; i++) {
 		uint64_t b = binding_of(root, va) + i;
 		pte_t *e = leaf_entry(b);
@@ -524,54 +579,63 @@ static noinline long unbind_range(ppn_t root, vaddr_t va, unsigned long npages)
 		ctx_fence_page(root, va);
 	else if (some)
 		ctx_fence(root);
+	know_right(self, ctx, root, va);
 	return npages;
 }
 
+/* The short road is for one page that the first capability of its frame bound. */
 long sys_page_unbind(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages)
 {
-	ppn_t root;
-	long err = ctx_map_root(self, ctx, &root);
-	uint64_t b;
+	struct cap *c;
 	pte_t *e;
 
-	if (err != 0)
-		return err;
-	if (!npages_ok(va, npages))
-		return -E_INVAL;
-	b = binding_of(root, va);
-	if (npages != 1 || !table_known(b))
-		return unbind_range(root, va, npages);
-	e = known_entry(b);
-	if (pte_valid(*e)) {
-		leaf_remove(e, b);
-		ctx_fence_page(root, va);
-	}
+	if (npages != 1 || !known_right(self, ctx, va) || !pte_valid(*(e = known_entry(va))) ||
+	    (c = priv_of(*e >> PTE_PPN_SHIFT)->caps.head) == NULL || c->binding != known_binding(va))
+		return unbind_range(self, ctx, va, npages);
+	c->binding = 0;
+	sv39_clear(e);
+	known.priv->live--;
+	ctx_fence_page_of(known.root, va);
 	return 1;
 }
 
-/* One look for each leaf table; then its entries and the bindings behind them follow one another. */
-static noinline long protect_range(ppn_t root, vaddr_t va, unsigned long npages, unsigned long prot)
+/* Entries of one leaf table, from e to end, the first being that of the binding b. Returns the first that is refused, or end. */
+static inline pte_t *protect_entries(pte_t *e, pte_t *end, uint64_t b, unsigned long prot, long *err)
 {
-	const struct leaf_change change = leaf_change(prot);
-	unsigned long done = 0;
-	long err = 0;
+	const pte_t bits = leaf_bits(prot);
 
-	while (done < npages && err == 0) {
+	for (; e < end; e++, b++)
+		if ((*err = leaf_protect(e, b, prot, bits)) < 0)
+			break;
+	return e;
+}
+
+/* One look for each leaf table; then its entries and the bindings behind them follow one another. */
+static noinline long protect_range(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages, unsigned long prot)
+{
+	unsigned long done = 0;
+	ppn_t root;
+	long err = ctx_map_root(self, ctx, &root);
+
+	if (err != 0)
+		return err;
+	if (!npages_ok(va, npages) || !prot_valid(prot))
+		return -E_INVAL;
+	while (done < npages && err >= 0) {
 		uint64_t b = binding_of(root, va) + done;
 		unsigned long n = SV39_ENTRIES - b % SV39_ENTRIES;
-		pte_t *e = leaf_entry(b), *first = e, *end;
+		pte_t *e = leaf_entry(b), *end;
 
 		if (e == NULL) {	/* a larger page, or nothing */
 			err = page_protect(root, va + done * PAGE_SIZE, prot);
-			done += err == 0;
+			done += err >= 0;
 			continue;
 		}
 		end = e + (n < npages - done ? n : npages - done);
-		while (e < end && (err = leaf_protect(e, b, prot & 7, change)) == 0) {
-			e++;
-			b++;
-		}
-		done += e - first;
+		if (prot < PROT_TRACK)
+			done += protect_entries(e, end, b, prot & (PROT_TRACK - 1), &err) - e;
+		else
+			done += protect_entries(e, end, b, prot | PROT_TRACK, &err) - e;
 	}
 	if (done == 0)
 		return err;
@@ -579,28 +643,25 @@ static noinline long protect_range(ppn_t root, vaddr_t va, unsigned long npages,
 		ctx_fence_page(root, va);
 	else
 		ctx_fence(root);
+	know_right(self, ctx, root, va);
 	return done;
 }
 
+/* The short road is for one page in the table that is known, without PROT_TRACK. */
 long sys_page_protect(struct env *self, unsigned long ctx, unsigned long va, unsigned long npages, unsigned long prot)
 {
-	ppn_t root;
-	long err = ctx_map_root(self, ctx, &root);
-	uint64_t b;
+	pte_t bits;
+	long err;
 
-	if (err != 0)
+	if (npages != 1 || prot >= PROT_TRACK || (bits = leaf_bits(prot)) == 0 || !known_right(self, ctx, va))
+		return protect_range(self, ctx, va, npages, prot);
+	if ((err = leaf_protect(known_entry(va), known_binding(va), prot, bits)) != 0)
 		return err;
-	if (!npages_ok(va, npages) || !prot_valid(prot))
-		return -E_INVAL;
-	b = binding_of(root, va);
-	if (npages != 1 || !table_known(b))
-		return protect_range(root, va, npages, prot);
-	if ((err = leaf_protect(known_entry(b), b, prot & 7, leaf_change(prot))) != 0)
-		return err;
-	ctx_fence_page(root, va);
+	ctx_fence_page_of(known.root, va);
 	return 1;
 }
 
+/* The result of one entry. */
 static long batch_entry(struct env *self, ppn_t root, const struct page_op *op)
 {
 	struct cap *c;
@@ -731,9 +792,10 @@ long sys_page_split(struct env *self, unsigned long slot, unsigned long others)
 
 /*
  * The kernel address of one byte of the caller's memory, and how many bytes follow on the page. All tables belong to the
- * kernel, so the walk can be believed; the memory is reached through the direct map, so no access here can fault.
+ * kernel, so the walk can be believed; the memory is reached through the direct map, so no access here can fault. use: it is going to be
+ * accessed, which the entry tells from now on, whether the hardware sets such bits or not.
  */
-static char *user_page(const struct env *e, uva_t va, unsigned need, size_t *room)
+static char *user_page(const struct env *e, uva_t va, unsigned need, bool use, size_t *room)
 {
 	unsigned level;
 	pte_t *entry;
@@ -743,8 +805,8 @@ static char *user_page(const struct env *e, uva_t va, unsigned need, size_t *roo
 	entry = sv39_leaf(e->context, va, &level);
 	if (entry == NULL || (pte_prot(*entry) & need) != need)
 		return NULL;
-	if (need & PROT_W)
-		sv39_mark_dirty(entry);
+	if (use)
+		sv39_mark(entry, need & PROT_W ? PTE_A | PTE_D : PTE_A);
 	*room = sv39_span(level) - (va & (sv39_span(level) - 1));
 	return (char *)page_kva(pte_ppn(*entry)) + (va & (sv39_span(level) - 1));
 }
@@ -756,7 +818,7 @@ static bool user_range_ok(const struct env *e, uva_t va, size_t n, unsigned need
 	if (n > SV39_USER_TOP || va > SV39_USER_TOP - n)
 		return false;
 	while (n > 0) {
-		if (user_page(e, va, need, &room) == NULL)
+		if (user_page(e, va, need, false, &room) == NULL)
 			return false;
 		if (room >= n)
 			return true;
@@ -771,8 +833,8 @@ int user_read(const struct env *e, void *to, uva_t from, size_t n)
 	if (!user_range_ok(e, from, n, PROT_R))
 		return -E_FAULT;
 	while (n > 0) {
-		size_t room;
-		const char *p = user_page(e, from, PROT_R, &room);
+		size_t room = 0;
+		const char *p = user_page(e, from, PROT_R, true, &room);
 		size_t m = room < n ? room : n;
 
 		memcpy(to, p, m);
@@ -788,8 +850,8 @@ int user_write(const struct env *e, uva_t to, const void *from, size_t n)
 	if (!user_range_ok(e, to, n, PROT_R | PROT_W))
 		return -E_FAULT;
 	while (n > 0) {
-		size_t room;
-		char *p = user_page(e, to, PROT_R | PROT_W, &room);
+		size_t room = 0;
+		char *p = user_page(e, to, PROT_R | PROT_W, true, &room);
 		size_t m = room < n ? room : n;
 
 		memcpy(p, from, m);

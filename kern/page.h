@@ -43,7 +43,7 @@ void frames_tell(void);
 
 static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
 static inline struct frame *frame_of(ppn_t ppn) { return &frames[ppn - first_ppn]; }
-static inline struct frame_priv *priv_of(ppn_t ppn) { return &frames_priv[ppn]; }
+static inline struct frame_priv *priv_of(uint64_t ppn) { return &frames_priv[ppn]; }
 
 static inline uint64_t binding_of(ppn_t root, vaddr_t va) { return (uint64_t)root << 27 | va >> PAGE_SHIFT; }
 static inline ppn_t binding_root(uint64_t b) { return (ppn_t)(b >> 27); }
@@ -102,12 +102,14 @@ void page_unclaim(struct cap *c);
 int page_bind(ppn_t root, vaddr_t va, struct cap *c, unsigned long prot, bool fence);
 /* Undo the leaf for va, if there is one. Returns how many bytes it covered, 0 when nothing was there. */
 vaddr_t page_unbind(ppn_t root, vaddr_t va, bool fence);
-/* A leaf table leaves its context. */
-void page_forget_table(void);
+/* A table, a right to map or an environment goes: what the last call found is not to be believed any more. */
+void page_forget(void);
+/* Is what it found still true? For the audit. */
+bool page_known_is_true(void);
 /* Undo the binding that c holds, if any. */
 void page_unbind_cap(struct cap *c);
 /* The capability through which a leaf that leads to ppn was bound: the one with that binding. NULL for exposed frames. */
-static inline struct cap *page_cap_bound(ppn_t ppn, uint64_t binding)
+static inline struct cap *page_cap_bound(uint64_t ppn, uint64_t binding)
 {
 	struct cap *c = priv_of(ppn)->caps.head;
 

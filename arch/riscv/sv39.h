@@ -43,14 +43,10 @@ static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | 
 static inline ppn_t pte_ppn(pte_t p) { return (ppn_t)(p >> PTE_PPN_SHIFT); }
 /* The table that a non-leaf entry leads to. Entries are ours: nothing stands above the page number. */
 static inline pte_t *pte_below(pte_t p) { return arch_kva(p >> PTE_PPN_SHIFT << PAGE_SHIFT); }
+/* PAGE_ACCESSED and PAGE_DIRTY of a leaf. */
+static inline unsigned pte_used(pte_t p) { return (p / PTE_A) & (PAGE_ACCESSED | PAGE_DIRTY); }
 /* PROT_* of a leaf: R, W, X lie next to each other in both. */
 static inline unsigned pte_prot(pte_t p) { return (p >> 1) & 7; }
-
-/* Is prot a set of bits that a leaf may have: not empty, W only with R, nothing unknown. */
-static inline bool prot_valid(unsigned long prot)
-{
-	return prot < 16 && (prot & 7) != 0 && (prot & 3) != 2;
-}
 
 /*
  * The entry for va at a level, in the tables below root. NULL when a table on the way is missing or a larger page is in
@@ -77,52 +73,57 @@ pte_t *sv39_leaf(ppn_t root, vaddr_t va, unsigned *level);
 
 /* ---- the only writers of entries in user tables ---- */
 
+static_assert(PAGE_ACCESSED * PTE_A == PTE_A && PAGE_DIRTY * PTE_A == PTE_D, "and these");
 static_assert(PROT_R << 1 == PTE_R && PROT_W << 1 == PTE_W && PROT_X << 1 == PTE_X, "prot bits shift into place");
 
 /* Everything that may ever stand in the low ten bits of an entry of the lower half. */
 #define PTE_ALLOWED (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
 
 /* One store, so that a hardware walker sees the old entry or the new one. 4.3.1: no other order is needed before a fence. */
-static inline void pte_write(pte_t *entry, ppn_t ppn, pte_t bits)
+static inline void pte_write(pte_t *entry, uint64_t ppn, pte_t bits)
 {
-	KASSERT((bits & ~PTE_ALLOWED) == 0);
-	WRITE_ONCE(*entry, (pte_t)ppn << PTE_PPN_SHIFT | bits);
+	WRITE_ONCE(*entry, ppn << PTE_PPN_SHIFT | (bits & PTE_ALLOWED));
 }
+
+/* The bits of a leaf for each value of prot; 0: no leaf may have it. */
+#define LEAF(p)		(PTE_V | PTE_U | (p) << 1)
+#define LEAF_AD(p)	(LEAF(p) | PTE_A | ((p) & PROT_W ? PTE_D : 0))
+static const uint8_t sv39_leaf_bits[16] = {
+	0, LEAF_AD(1ul), 0, LEAF_AD(3ul), LEAF_AD(4ul), LEAF_AD(5ul), 0, LEAF_AD(7ul),
+	0, LEAF(1ul), 0, LEAF(3ul), LEAF(4ul), LEAF(5ul), 0, LEAF(7ul),		/* PROT_TRACK: accessed and dirty start clear */
+};
+static_assert(PROT_TRACK == 8, "the second half of the table tracks");
 
 static inline pte_t leaf_bits(unsigned long prot)
 {
-	pte_t bits = PTE_V | PTE_U | (prot & 7) << 1;
-
-	KASSERT(prot_valid(prot));
-	if (!(prot & PROT_TRACK))
-		bits |= PTE_A | (prot & PROT_W ? PTE_D : 0);
-	return bits;
+	return prot < ARRAY_SIZE(sv39_leaf_bits) ? sv39_leaf_bits[prot] : 0;
 }
 
-static inline void sv39_set_leaf(pte_t *entry, ppn_t ppn, unsigned long prot)
+/* Is prot a set of bits that a leaf may have: not empty, W only with R, nothing unknown. */
+static inline bool prot_valid(unsigned long prot)
 {
-	pte_write(entry, ppn, leaf_bits(prot));
+	return leaf_bits(prot) != 0;
 }
 
-/* What a change of protection makes of an entry: it keeps some bits and gets others. */
-struct leaf_change {
-	pte_t keep, set;
-};
-
-/* Accessed and dirty stay unless prot asks to track them. */
-static inline struct leaf_change leaf_change(unsigned long prot)
+/* bits: leaf_bits() of a valid prot. */
+static inline void sv39_set_leaf(pte_t *entry, uint64_t ppn, pte_t bits)
 {
-	return (struct leaf_change){
-		.keep = PTE_PPN | (prot & PROT_TRACK ? 0 : PTE_A | PTE_D),
-		.set = leaf_bits(prot),
-	};
+	KASSERT(bits != 0);
+	pte_write(entry, ppn, bits);
 }
 
-/* The same page with other protection. */
-static inline void sv39_protect(pte_t *entry, struct leaf_change change)
+/*
+ * The same page with the bits of another protection. Accessed and dirty stay, unless prot tracks them anew. The hardware may set them
+ * while we look, on another hart: so the entry is exchanged, and what was set meanwhile is set again. Returns what stood there.
+ */
+static inline pte_t sv39_protect(pte_t *entry, pte_t old, pte_t bits, bool track)
 {
-	KASSERT((change.keep & ~(PTE_PPN | PTE_A | PTE_D)) == 0 && (change.set & ~PTE_ALLOWED) == 0);
-	WRITE_ONCE(*entry, (*entry & change.keep) | change.set);
+	const pte_t ad = track ? 0 : PTE_A | PTE_D, drop = PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
+	pte_t was = __atomic_exchange_n(entry, (old & ~(drop & ~ad)) | (bits & PTE_ALLOWED), __ATOMIC_RELAXED);
+
+	if (unlikely(was != old))
+		__atomic_fetch_or(entry, was & ad, __ATOMIC_RELAXED);
+	return was;
 }
 
 static inline void sv39_set_table(pte_t *entry, ppn_t ppn)
@@ -135,10 +136,10 @@ static inline void sv39_clear(pte_t *entry)
 	pte_write(entry, 0, 0);
 }
 
-/* Mark what the kernel itself did through the direct map on behalf of the page's user. */
-static inline void sv39_mark_dirty(pte_t *entry)
+/* Mark what the kernel itself did through the direct map on behalf of the page's user: PTE_A, or PTE_A and PTE_D. */
+static inline void sv39_mark(pte_t *entry, pte_t ad)
 {
-	pte_write(entry, pte_ppn(*entry), (*entry & PTE_ALLOWED) | PTE_A | PTE_D);
+	__atomic_fetch_or(entry, ad & (PTE_A | PTE_D), __ATOMIC_RELAXED);
 }
 
 #endif

@@ -33,6 +33,10 @@ enum cap_type {
 #define PROT_X		4u
 #define PROT_TRACK	8u	/* prot only: start with accessed and dirty clear, so that the MMU tells of the first use */
 
+/* What page_batch() tells of a page whose accessed and dirty bits it clears. */
+#define PAGE_ACCESSED	1u
+#define PAGE_DIRTY	2u
+
 /* Rights of the other types. Each right is one bit of the same eight. */
 #define RIGHT_MAP	1u	/* CTX: bind, unbind, protect, donate tables */
 #define RIGHT_RUN	2u	/* CTX: let an environment run in it */

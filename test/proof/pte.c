@@ -6,14 +6,15 @@
  * proof: prot_is_judged_exactly unwind 4
  * proof: a_table_entry_is_a_table unwind 4
  *
- * mutant: arch/riscv/sv39.h | PTE_A \| (prot & PROT_W ? PTE_D : 0) | PTE_A
- * mutant: arch/riscv/sv39.h | PTE_V \| PTE_U \| (prot | PTE_V \| (prot
- * mutant: arch/riscv/sv39.h | KASSERT((bits & ~PTE_ALLOWED) == 0); | bits \|= PTE_G;
- * mutant: arch/riscv/sv39.h | .keep = PTE_PPN \| | .keep = PTE_W \| PTE_PPN \|
- * mutant: arch/riscv/sv39.h | PROT_TRACK ? 0 : PTE_A \| PTE_D), | PROT_TRACK ? 0 : PTE_A),
- * mutant: arch/riscv/sv39.h | (*entry & change.keep) \| change.set | change.keep \| change.set
- * mutant: arch/riscv/sv39.h | (prot & 3) != 2 | (prot & 2) != 3
- * mutant: arch/riscv/sv39.h | prot < 16 && | 
+ * mutant: arch/riscv/sv39.h | LEAF_AD(3ul), LEAF_AD(4ul) | LEAF_AD(2ul), LEAF_AD(4ul)
+ * mutant: arch/riscv/sv39.h | (PTE_V \| PTE_U \| (p) << 1) | (PTE_V \| (p) << 1)
+ * mutant: arch/riscv/sv39.h | \| (bits & PTE_ALLOWED)); | \| bits \| PTE_G);
+ * mutant: arch/riscv/sv39.h | (LEAF(p) \| PTE_A \| ((p) & PROT_W ? PTE_D : 0)) | (LEAF(p) \| PTE_A)
+ * mutant: arch/riscv/sv39.h | drop = PTE_R \| PTE_W | drop = PTE_R
+ * mutant: arch/riscv/sv39.h | (drop & ~ad) | drop
+ * mutant: arch/riscv/sv39.h | __atomic_fetch_or(entry, was & ad | __atomic_fetch_or(entry, was & PTE_R
+ * mutant: arch/riscv/sv39.h | prot < ARRAY_SIZE(sv39_leaf_bits) ? | prot <= ARRAY_SIZE(sv39_leaf_bits) ?
+ * mutant: arch/riscv/sv39.h | 0, LEAF_AD(1ul), 0, | 0, LEAF_AD(1ul), LEAF_AD(2ul),
  * mutant: arch/riscv/sv39.h | pte_write(entry, ppn, PTE_V); | pte_write(entry, ppn, PTE_V \| PTE_U);
  */
 #include "arch/riscv/sv39.c"
@@ -40,7 +41,7 @@ void a_leaf_is_from_the_allow_list(void)
 	unsigned long prot = nondet_u64();
 
 	ASSUME(prot_valid(prot));
-	sv39_set_leaf(&e, ppn, prot);
+	sv39_set_leaf(&e, ppn, leaf_bits(prot));
 	user_leaf(e, ppn, prot);
 	PROVE(!(prot & PROT_TRACK) || (e & (PTE_A | PTE_D)) == 0, "tracking starts with accessed and dirty clear");
 	PROVE((prot & PROT_TRACK) || ((e & PTE_A) && (!(prot & PROT_W) || (e & PTE_D))), "otherwise no fault will come for them");
@@ -48,17 +49,20 @@ void a_leaf_is_from_the_allow_list(void)
 
 void protection_changes_nothing_else(void)
 {
-	pte_t e, old;
+	pte_t e, old, was;
 	ppn_t ppn = nondet_unsigned();
 	unsigned long first = nondet_u64(), prot = nondet_u64();
 
 	ASSUME(prot_valid(first) && prot_valid(prot));
-	sv39_set_leaf(&e, ppn, first);
+	sv39_set_leaf(&e, ppn, leaf_bits(first));
 	e |= nondet_u64() & (PTE_A | PTE_D);	/* by the hardware */
 	old = e;
-	sv39_protect(&e, leaf_change(prot));
+	e |= nondet_u64() & (PTE_A | PTE_D);	/* again, after we looked */
+	was = e;
+	PROVE(sv39_protect(&e, old, leaf_bits(prot), prot & PROT_TRACK) == was, "what is cleared is told");
 	user_leaf(e, ppn, prot);
-	PROVE((prot & PROT_TRACK) || (old & (PTE_A | PTE_D) & ~e) == 0, "what was accessed or dirty stays so");
+	PROVE((prot & PROT_TRACK) || (was & (PTE_A | PTE_D) & ~e) == 0, "what was accessed or dirty stays so");
+	PROVE(!(prot & PROT_TRACK) || (e & (PTE_A | PTE_D)) == 0, "tracking starts with accessed and dirty clear");
 }
 
 void prot_is_judged_exactly(void)

@@ -6,7 +6,7 @@
  *
  * mutant: kern/page.c | npages >= 1 && npages <= PAGES_MAX && | npages >= 1 &&
  * mutant: kern/page.c | va < SV39_USER_TOP && npages <= (SV39_USER_TOP - va) >> PAGE_SHIFT | va + (npages << PAGE_SHIFT) <= SV39_USER_TOP
- * mutant: kern/page.c | (va & (PAGE_SIZE - 1)) == 0; | true;
+ * mutant: kern/page.c | >> PAGE_SHIFT &&\n\t       (va & (PAGE_SIZE - 1)) == 0; | >> PAGE_SHIFT;
  * mutant: kern/page.c | npages <= (SV39_USER_TOP - va) >> PAGE_SHIFT | npages <= ((SV39_USER_TOP - va) >> PAGE_SHIFT) + 1
  * mutant: kern/page.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va + n > SV39_USER_TOP)\n\t\treturn false;
  * mutant: kern/page.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va > SV39_USER_TOP - n)\n\t\treturn false;
