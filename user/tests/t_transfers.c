@@ -65,10 +65,19 @@ static __attribute__((noreturn)) void server(void)
 
 static unsigned int peer;
 
-static long ask(uint64_t what, uint64_t x, unsigned long deadline, struct pct_message *m)
+static long ask_once(uint64_t what, uint64_t x, unsigned long deadline, struct pct_message *m)
 {
 	*m = (struct pct_message){ .w = { 0, 0, what, x, 4, 5, 6 } };
 	return pct_call(peer, deadline, m);
+}
+
+/* A server may be interrupted anywhere, also when it has just answered: then it is busy until its next slice. */
+static long ask(uint64_t what, uint64_t x, unsigned long deadline, struct pct_message *m)
+{
+	long r = -E_BUSY;
+
+	AWAIT((r = ask_once(what, x, deadline, m)) != -E_BUSY);
+	return r;
 }
 
 static void start(struct proc *p, unsigned int slices)
@@ -81,7 +90,7 @@ static void start(struct proc *p, unsigned int slices)
 	MUST(child(&c, p));
 	CHECK_IS(sys_wait(READY, deadline_us(3000000)), READY);
 	peer = p->env;
-	AWAIT(ask(ECHO, 0, 0, &m) == 0);	/* from the notification to its wait() */
+	CHECK_IS(ask(ECHO, 0, 0, &m), 0);	/* from the notification to its wait() */
 	if (slices == 0)
 		MUST(sys_slice_bind(start_slot("slices"), 40, 1, 0));
 }
@@ -120,7 +129,8 @@ int main(int argc, char **argv)
 				break;
 		}
 		m = (struct pct_message){ .w = { [3] = 7 } };
-		CHECK_IS(pct_send(peer, &m), 0);
+		AWAIT((r = pct_send(peer, &m)) != -E_BUSY);
+		CHECK_IS(r, 0);
 		CHECK_IS(ask(ECHO, 0, 0, &m), 0);
 		CHECK_IS(m.w[1], 7);
 
@@ -132,10 +142,10 @@ int main(int argc, char **argv)
 		before = time_now();
 		CHECK_IS(ask(LATE, exposed_system()->timebase_hz / 20, before + exposed_system()->timebase_hz / 100, &m), -E_TIME);
 		CHECK(time_now() - before < exposed_system()->timebase_hz / 25);
-		CHECK_IS(ask(ECHO, 0, 0, &m), -E_BUSY);
-		while (slices == 0 && ask(ECHO, 1, 0, &m) == -E_BUSY)
+		CHECK_IS(ask_once(ECHO, 0, 0, &m), -E_BUSY);
+		while (slices == 0 && ask_once(ECHO, 1, 0, &m) == -E_BUSY)
 			CHECK_IS(sys_yield(peer), 0);
-		AWAIT(ask(ECHO, 1, 0, &m) == 0);
+		CHECK_IS(ask(ECHO, 1, 0, &m), 0);
 		CHECK_IS(m.w[3], ~1ul);
 		CHECK_IS(ask(ECHO, 0, time_now(), &m), -E_TIME);
 
@@ -171,7 +181,7 @@ int main(int argc, char **argv)
 	MUST(sys_env_set(peer, ENV_RUN, 0, 0));
 	CHECK_IS(ask(ECHO, 0, 0, &m), -E_DEAD);
 	MUST(sys_env_set(peer, ENV_RUN, 1, 0));
-	AWAIT(ask(ECHO, 0, 0, &m) == 0);
+	CHECK_IS(ask(ECHO, 0, 0, &m), 0);
 	CHECK_IS(proc_end(&p), 0);
 	return verdict();
 }
