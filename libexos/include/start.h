@@ -21,13 +21,18 @@
 #define LAYOUT_MAP	0x20000000ul	/* vm_map(), vm_reserve(): from here .. */
 #define LAYOUT_MAP_END	0x3f000000ul	/* .. to here, then again from LAYOUT_FAR */
 #define LAYOUT_FAR	0x40000000ul
-#define LAYOUT_FAR_END	0x4000000000ul	/* end of the lower half of Sv39 */
+#define LAYOUT_FAR_END	0x3fc0000000ul
+#define LAYOUT_TABLES	0x3fc0000000ul	/* vm_entries(): own page tables, read-only, as one vector of 512 MiB */
+#define LAYOUT_VECTOR	0x3ff0000000ul	/* a page table (ptable.h) that is too large for LAYOUT_NODES */
+#define LAYOUT_END	0x4000000000ul	/* end of the lower half of Sv39 */
 #define LAYOUT_STACK	0x3f400000ul	/* lowest address of the stack; the page below is never mapped */
 #define LAYOUT_STACK_END 0x3fc00000ul
 #define START_VA	0x3fe00000ul	/* start page */
 #define LAYOUT_UAREA	0x3fe01000ul
 #define LAYOUT_UPCALL	0x3fe04000ul	/* upcall stack, below it nothing */
 #define LAYOUT_UPCALL_END 0x3fe08000ul
+#define LAYOUT_COPY	0x3fe09000ul	/* where the vm part writes a page before it is bound where it belongs */
+#define LAYOUT_PEEK	0x3fe0a000ul	/* where it reads a page of the exposed frame table */
 #define LAYOUT_NODES	0x3fe10000ul	/* the vm part's own records, one page at a time */
 #define LAYOUT_NODES_END 0x40000000ul
 

@@ -1,13 +1,18 @@
 /*
  * vm.h - the program's own memory
  *
- * The library keeps a list of regions (which addresses mean what) and a radix tree from virtual page to the slot of the capability
- * that is bound there. The kernel's page tables are only a cache of it. A region of kind demand gets a fresh zero page at the first
- * touch: the fault upcall takes a slot, page_alloc, page_bind, and resumes; a missing page table is donated on the way. Heap and
- * stack are such regions. The page below the stack is in no region, so an overrun is told and not silent.
+ * The library keeps a list of regions (which addresses mean what) and a page table of its own (ptable.h: which capability stands at
+ * which page; one of three structures, chosen by the linker). The kernel's tables are only a cache of it. A region of demand memory gets
+ * a fresh zero page at the first touch: the fault upcall takes a slot, page_alloc, page_bind, and resumes; a missing table is
+ * donated on the way. Heap and stack are such regions. A program may take a region over and serve its faults itself (vm_handle()).
+ * The page below a stack, and those around each mapped region, are in no region: an overrun is told and not silent.
  *
  * Addresses and lengths are rounded outwards to whole pages. Functions return 0 or a negative E_* code, unless told otherwise. Not
- * to be called from upcall handlers, except vm_slot().
+ * to be called from upcall handlers, except vm_slot(); a handler of vm_handle() may call all of them, for the program that it
+ * interrupts is not inside one.
+ *
+ * A system call that writes to memory does not fault: it is refused with E_FAULT where nothing is bound for writing. vm_touch() makes
+ * memory ready for that.
  */
 #ifndef VM_H
 #define VM_H
@@ -48,7 +53,7 @@ int vm_page(unsigned int slot, void *va, unsigned int prot);
 /* The same for npages pages in neighbouring slots. */
 int vm_pages(unsigned int slot, unsigned int npages, void *va, unsigned int prot);
 
-/* The same for a larger page: order 1, 2 MiB, va aligned to it. It is not remembered page by page. */
+/* The same for a larger page: order 1, 2 MiB, va aligned to it. */
 int vm_superpage(unsigned int slot, void *va, unsigned int prot);
 
 /* Slot of the page at va, 0 when none is bound. For net_send() and for giving pages away. */
@@ -59,31 +64,83 @@ unsigned int vm_forget(void *va);
 
 /* ---- regions ---- */
 
-/* Fresh demand-zero memory. NULL: no room in the address space. */
+/* Fresh demand-zero memory, which a forked copy gets as it is. NULL: no room in the address space, or prot has W without R. */
 void *vm_map(size_t len, unsigned int prot);
+
+#define VM_SHARED	1u	/* a forked copy shares it */
+#define VM_LARGE	2u	/* of 2 MiB pages, there at once, as far as the machine has free ones; the rest of small ones on demand */
+#define VM_REPLACE	4u	/* what is mapped there goes first */
+
+/*
+ * The same with a choice: at *va, or anywhere when that is NULL; *va is set then.
+ *   prot   PROT_* or 0: no access
+ *   flags  VM_*. VM_LARGE: *va a multiple of 2 MiB, len is rounded up to one
+ * Returns 0; -E_INVAL: prot, flags, alignment, no length, or image, heap or stack would be replaced; -E_EXISTS: something is mapped
+ * there; -E_NOMEM: no room, or not an address of LAYOUT_MAP or LAYOUT_FAR; -E_LIMIT: too many regions. On error nothing has changed.
+ */
+int vm_map_at(void **va, size_t len, unsigned int prot, unsigned int flags);
 
 /* Addresses for the caller to bind something at; a touch of what is not bound is a fault. align: power of two, at least 4096. */
 void *vm_reserve(size_t len, size_t align);
 
-/* End a region made by vm_map() or vm_reserve(), as a whole, and delete the capabilities of the pages in it. */
+/* A stack that grows to `most` bytes by being touched, nothing below it. Returns its upper end, or NULL. */
+void *vm_stack(size_t most);
+
+/* End the region that begins at va, as a whole, and delete the capabilities of the pages in it. Not for image, heap and stack. */
 int vm_unmap(void *va);
 
-/* Change the protection of pages in a demand region, of those already there and of those to come. */
+/* End what is mapped in a range, which may be any part of regions, or nothing. -E_INVAL: image, heap or stack; -E_LIMIT. */
+int vm_unmap_range(void *va, size_t len);
+
+/*
+ * Change the protection of pages, of those already there and of those to come; 0: no access, and the pages are kept.
+ * -E_INVAL: prot; -E_NOTBOUND: not all of the range is mapped; -E_RIGHTS: image, heap or stack, or a page's rights do not suffice.
+ */
 int vm_protect(void *va, size_t len, unsigned int prot);
 
-/* Bring in the pages now, so that a touch cannot fault. */
+/* Bring in the pages now, those that may be written so that they can be: a touch cannot fault until the next fork. */
 int vm_touch(const void *va, size_t len);
 
-/* Give the pages back and keep the region: the next touch finds zeros. */
+/* Give the pages back and keep the region: the next touch finds zeros. Shared pages keep their content. */
 int vm_discard(void *va, size_t len);
+
+/* Is all of the range in regions? */
+bool vm_mapped(const void *va, size_t len);
+
+/*
+ * Take regions over: a fault in the range calls handler(arg, page, access) first, on the upcall stack, with the address rounded down
+ * to its page and one of PROT_R, W, X. It returns true: the access can be repeated; false: the library goes on as if there
+ * were no handler. NULL gives the regions back. -E_INVAL: image, heap or stack; -E_NOTBOUND: not all of the range is mapped; -E_LIMIT.
+ *
+ * The handler may touch only memory that is bound (upcall.h) and call what this header and ptable.h declare, system calls included.
+ */
+int vm_handle(void *va, size_t len, bool (*handler)(void *arg, void *va, unsigned int access), void *arg);
+
+/*
+ * Memory to share with another environment: len bytes of zeros in neighbouring slots from *slot on, for a proc_grant. NULL: no memory.
+ * The other one binds what it was given with vm_attach(), prot within its rights.
+ */
+void *vm_share(size_t len, unsigned int *slot);
+void *vm_attach(unsigned int slot, unsigned int npages, unsigned int prot);
+
+/*
+ * The kernel's own entry for va, for reading, and behind it those of the pages that follow, for len bytes: the table itself is bound
+ * read-only. So accessed and dirty bits (PTE_ACCESSED, PTE_DIRTY) cost a load. Bind with PROT_TRACK to have them start at 0. NULL: a table for
+ * these addresses is not the program's own (image and stack: the parent donated it), or there is no memory. Not inherited by fork().
+ */
+const volatile uint64_t *vm_entries(const void *va, size_t len);
+#define PTE_ACCESSED	0x40ul
+#define PTE_DIRTY	0x80ul
 
 /* Donate the page tables for an address, so that 4 KiB pages (order 0) or 2 MiB pages (order 1) can be bound there. */
 int vm_table(unsigned int ctx, uint64_t va, int order);
 
 struct vm_stats {
-	uint64_t pages;		/* bound through the library */
-	uint64_t tables;	/* page tables donated */
-	uint64_t nodes;		/* pages of the radix tree */
+	const char *table;	/* structure of the page table */
+	uint64_t pages;		/* entries in it */
+	uint64_t tables;	/* tables donated to the kernel */
+	uint64_t nodes;		/* pages that the own page table takes */
+	uint64_t copied;	/* pages copied because they were shared until written */
 	uint64_t slots_used, slots_total;
 	uint64_t heap_bytes, stack_bytes;
 };

@@ -116,14 +116,14 @@ static void know_image(void)
 	if (block == NULL) {
 		/* The boot info lies on the page behind the image. */
 		vm_init((uintptr_t)__image_start, boot->info_va + PAGE_SIZE);
-		must(1, vm_note(boot->image_base, boot->image_slot, boot->image_pages));
-		must(1, vm_note(boot->info_va, boot->info_slot, 1));
+		must(1, vm_note(boot->image_base, boot->image_slot, boot->image_pages, 0));
+		must(1, vm_note(boot->info_va, boot->info_slot, 1, PROT_R));
 		return;
 	}
 	vm_init((uintptr_t)__image_start, (uintptr_t)__image_end);
 	s = (const struct start_segment *)((const char *)block + block->segments);
 	for (uint32_t i = 0; i < block->nsegments; i++)
-		must(1, vm_note(s[i].va, s[i].slot, s[i].npages));
+		must(1, vm_note(s[i].va, s[i].slot, s[i].npages, s[i].prot));
 }
 
 /* What the program can do from here on: fault. Returns the top of the stack. */

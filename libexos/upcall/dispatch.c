@@ -19,8 +19,6 @@ static_assert(offsetof(struct upcall_frame, tval) == FRAME_TVAL, "frame");
 
 extern char upcall_entry_fault[], upcall_entry_slice_end[], upcall_entry_slice_begin[], upcall_entry_event[];
 extern char upcall_resume_start[], upcall_resume_end[];
-void upcall_fp_save(uint64_t area[33]);
-void upcall_fp_restore(const uint64_t area[33]);
 void upcall_dispatch(struct upcall_frame *f, unsigned int kind);
 void upcall_slice_begin(void);
 

@@ -6,6 +6,7 @@
 #ifndef VM_REGION_H
 #define VM_REGION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum region_kind {
@@ -13,14 +14,21 @@ enum region_kind {
 	REGION_FIXED,		/* what is bound there was bound on purpose */
 };
 
+/* Bits of region.flags. */
+#define REGION_PLACED	1u	/* image, heap, stack: not to be unmapped or cut */
+#define REGION_SHARED	2u	/* a copy of the address space shares it */
+#define REGION_STACK	4u	/* grows downwards: an overrun has a message of its own */
+#define REGION_LARGE	8u	/* may hold 2 MiB pages */
+
 struct region {
 	uint64_t start, end;
-	uint8_t  kind, prot;
-	uint8_t  fixed_place;	/* image, heap, stack: not for vm_unmap() */
+	uint8_t  kind, prot, flags;
 	const char *name;	/* for messages */
+	bool (*handler)(void *arg, void *va, unsigned int access);	/* of the program, or NULL */
+	void *arg;
 };
 
-#define REGIONS_MAX 192
+#define REGIONS_MAX 256
 
 struct region_list {
 	uint32_t n;
@@ -30,10 +38,25 @@ struct region_list {
 /* The region that contains va, or a null pointer. */
 struct region *region_find(struct region_list *l, uint64_t va);
 
+/* The first region that ends above va, or a null pointer. */
+struct region *region_from(struct region_list *l, uint64_t va);
+
 /* Insert; returns 0, or -1: overlaps another, empty, or the list is full. */
 int region_insert(struct region_list *l, const struct region *r);
 
 void region_remove(struct region_list *l, struct region *r);
+
+/* Is all of [start, end) within regions? */
+bool region_covered(struct region_list *l, uint64_t start, uint64_t end);
+
+/*
+ * Cut regions at start and end, so that each lies within [start, end) or outside. Returns 0, or -1 when the list would become too
+ * long; then nothing has changed.
+ */
+int region_cut(struct region_list *l, uint64_t start, uint64_t end);
+
+/* Join neighbours that are alike and touch, as far as they reach into [start, end] or end there. */
+void region_join(struct region_list *l, uint64_t start, uint64_t end);
 
 /* Lowest multiple of align in [lo, hi) where len bytes and a page on either side are free. Returns 0 when there is none. */
 uint64_t region_gap(const struct region_list *l, uint64_t lo, uint64_t hi, uint64_t len, uint64_t align);

@@ -1,37 +1,29 @@
 /*
- * vm.c - the program's own memory: regions, bindings, demand-zero pages, heap
- *
- * Two records of what is there: the regions (what an address means) and the tree (which slot's page is bound). The kernel's page
- * tables follow them and are never read.
- *
- * A stack fault may happen in any function of this file, and serving it uses the same records. Each public function that changes
- * them calls stack_ready() first, after which nothing it calls can touch a stack page that is not bound.
+ * vm.c - pages: taking them, binding them, remembering where they are
  */
 #include "vm.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "exos_calls.h"
 #include "internal.h"
-#include "region.h"
+#include "space.h"
 #include "start.h"
-#include "tree.h"
 
-#define PAGE_MASK	(PAGE_SIZE - 1)
-#define ROUND_UP(x)	(((x) + PAGE_MASK) & ~PAGE_MASK)
-#define VPN(va)		((uint64_t)(va) / PAGE_SIZE)
-#define PROT_RWX	(PROT_R | PROT_W | PROT_X)
-#define STACK_DEPTH	6144	/* more than any path below a public function of this file uses */
+#define STACK_DEPTH	6144	/* more than any path below a public function of this part uses */
+#define TABLES_MAX	256	/* leaf tables whose slots are remembered for vm_entries() */
 
-static struct region_list regions;
-static struct tree tree;
-static uint64_t tables, next_node = LAYOUT_NODES;
-static uint64_t heap_start, heap_break;
-static long last_refusal;	/* why the last demand page could not be had */
+struct region_list regions;
 
-static __attribute__((noinline)) void stack_ready(void)
+static uint64_t tables;
+static struct {
+	uint32_t block;		/* address / 2 MiB */
+	uint16_t slot;
+	bool shown;		/* bound in LAYOUT_TABLES */
+} leaf_table[TABLES_MAX];
+static unsigned int leaf_tables;
+
+__attribute__((noinline)) void stack_ready(void)
 {
 	volatile char below[STACK_DEPTH];
 
@@ -64,11 +56,17 @@ static long donate(unsigned int ctx, uint64_t va, int level)
 	if (slot < 0)
 		return slot;
 	r = sys_table_bind(ctx, va, (unsigned long)level, (unsigned long)slot);
-	if (r == 0)
-		tables++;
-	else
+	if (r < 0) {
 		slot_delete((unsigned int)slot);
-	return r == -E_EXISTS ? 0 : r;
+		return r == -E_EXISTS ? 0 : r;
+	}
+	tables++;
+	if (level == 0 && ctx == ctx_slot() && leaf_tables < TABLES_MAX) {
+		leaf_table[leaf_tables].block = (uint32_t)(va / LARGE_SIZE);
+		leaf_table[leaf_tables].shown = false;
+		leaf_table[leaf_tables++].slot = (uint16_t)slot;
+	}
+	return 0;
 }
 
 int vm_table(unsigned int ctx, uint64_t va, int order)
@@ -86,8 +84,63 @@ int vm_table(unsigned int ctx, uint64_t va, int order)
 	return (int)r;
 }
 
-/* page_bind() that donates the tables it lacks. */
-static long bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned int prot)
+/* Which of the remembered leaf tables serves a block; leaf_tables: none. */
+static unsigned int table_of(uint64_t block)
+{
+	unsigned int i = 0;
+
+	while (i < leaf_tables && leaf_table[i].block != block)
+		i++;
+	return i;
+}
+
+/* Take an empty leaf table of ours away: a larger page is to stand in its place. */
+static long withdraw(uint64_t va)
+{
+	unsigned int i = table_of(va / LARGE_SIZE), slot;
+	long r;
+
+	if (i == leaf_tables)
+		return -E_BUSY;
+	r = sys_table_unbind(ctx_slot(), va, 0);
+	if (r < 0)
+		return r;
+	slot = leaf_table[i].slot;
+	leaf_table[i] = leaf_table[--leaf_tables];
+	tables--;
+	slot_delete(slot);	/* undoes where it was shown, too */
+	return 0;
+}
+
+static int show(uint64_t block)
+{
+	uint64_t window = LAYOUT_TABLES + block * PAGE_SIZE;
+	unsigned int i = table_of(block);
+	long r;
+
+	if (i == leaf_tables)
+		return -E_NOTABLE;
+	if (leaf_table[i].shown)
+		return 0;
+	r = space_bind(window, leaf_table[i].slot, 1, PROT_R);
+	leaf_table[i].shown = r == 0;
+	return (int)r;
+}
+
+const volatile uint64_t *vm_entries(const void *va, size_t len)
+{
+	uint64_t first = (uint64_t)va / LARGE_SIZE, last = ((uint64_t)va + len - 1) / LARGE_SIZE;
+
+	stack_ready();
+	if (len == 0 || last < first || (uint64_t)va + len > LAYOUT_END)
+		return NULL;
+	for (uint64_t block = first; block <= last; block++)
+		if (vm_table(ctx_slot(), block * LARGE_SIZE, 0) < 0 || show(block) < 0)
+			return NULL;
+	return (const volatile uint64_t *)LAYOUT_TABLES + VPN(va);
+}
+
+long space_bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned int prot)
 {
 	unsigned int done = 0;
 
@@ -104,8 +157,7 @@ static long bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned i
 	return 0;
 }
 
-/* The kernel clears a page that comes from somebody else, and leaves one of our own as it was: clear those that must be zero. */
-static void clear(uint64_t va)
+void space_clear(uint64_t va)
 {
 	uint64_t *p = (uint64_t *)va;
 
@@ -113,32 +165,41 @@ static void clear(uint64_t va)
 		p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
 }
 
-/* Nodes of the tree lie in a range of their own, for which the start-up has the table, and are never given back. */
-void *tree_node_page(void)
-{
-	uint64_t va = next_node;
-	long slot;
+/* ---- memory of the page table ---- */
 
-	if (va >= LAYOUT_NODES_END)
+/* Small ones lie where the start-up has the leaf table already. */
+void *ptable_memory(size_t bytes)
+{
+	static uint64_t near = LAYOUT_NODES, far = LAYOUT_VECTOR;
+	uint64_t *at = bytes <= LAYOUT_NODES_END - near ? &near : &far;
+	uint64_t end = at == &near ? LAYOUT_NODES_END : LAYOUT_END, va = *at;
+
+	if (bytes > end - va)
 		return NULL;
-	slot = page_new();
-	if (slot < 0)
-		return NULL;
-	if (bind(va, (unsigned int)slot, 1, PROT_R | PROT_W) < 0) {
-		slot_delete((unsigned int)slot);
-		return NULL;
-	}
-	next_node += PAGE_SIZE;
-	clear(va);
+	*at += bytes;
 	return (void *)va;
+}
+
+int ptable_commit(void *page)
+{
+	long slot = page_new();
+
+	if (slot < 0)
+		return -1;
+	if (space_bind((uint64_t)page, (unsigned int)slot, 1, PROT_R | PROT_W) < 0) {
+		slot_delete((unsigned int)slot);
+		return -1;
+	}
+	space_clear((uint64_t)page);
+	return 0;
 }
 
 /* ---- bindings that the library knows of ---- */
 
-int vm_note(uint64_t va, unsigned int slot, unsigned int npages)
+int vm_note(uint64_t va, unsigned int slot, unsigned int npages, unsigned int prot)
 {
 	for (unsigned int i = 0; i < npages; i++)
-		if (tree_set(&tree, VPN(va) + i, slot + i) < 0)
+		if (ptable_insert(VPN(va) + i, (struct vm_entry){ .slot = (uint16_t)(slot + i), .prot = (uint8_t)prot }) < 0)
 			return -E_NOMEM;
 	return 0;
 }
@@ -149,15 +210,15 @@ int vm_pages(unsigned int slot, unsigned int npages, void *va, unsigned int prot
 	long r;
 
 	stack_ready();
-	if ((at & PAGE_MASK) != 0)
+	if ((at & PAGE_MASK) != 0 || slot == 0 || slot > UINT16_MAX)
 		return -E_INVAL;
-	if ((r = vm_note(at, slot, npages)) < 0)
+	if ((r = vm_note(at, slot, npages, prot & PROT_RWX)) < 0)
 		return (int)r;
-	r = bind(at, slot, npages, prot);
+	r = space_bind(at, slot, npages, prot);
 	if (r < 0) {
 		sys_page_unbind(ctx_slot(), at, npages);
 		for (unsigned int i = 0; i < npages; i++)
-			tree_set(&tree, VPN(at) + i, 0);
+			ptable_remove(VPN(at) + i);
 	}
 	return (int)r;
 }
@@ -169,21 +230,28 @@ int vm_page(unsigned int slot, void *va, unsigned int prot)
 
 int vm_superpage(unsigned int slot, void *va, unsigned int prot)
 {
+	struct vm_entry e = { .slot = (uint16_t)slot, .prot = (uint8_t)(prot & PROT_RWX), .flags = ENTRY_LARGE };
 	long r;
 
 	stack_ready();
+	if ((uint64_t)va % LARGE_SIZE != 0 || slot == 0 || slot > UINT16_MAX)
+		return -E_INVAL;
+	if (ptable_insert(VPN(va), e) < 0)
+		return -E_NOMEM;
 	r = sys_page_bind(ctx_slot(), (uint64_t)va, slot, 1, prot);
-	if (r == -E_NOTABLE) {
-		r = vm_table(ctx_slot(), (uint64_t)va, 1);
+	if (r == -E_NOTABLE || r == -E_BUSY) {
+		r = r == -E_BUSY ? withdraw((uint64_t)va) : vm_table(ctx_slot(), (uint64_t)va, 1);
 		if (r == 0)
 			r = sys_page_bind(ctx_slot(), (uint64_t)va, slot, 1, prot);
 	}
+	if (r < 0)
+		ptable_remove(VPN(va));
 	return r < 0 ? (int)r : 0;
 }
 
 unsigned int vm_slot(const void *va)
 {
-	return tree_get(&tree, VPN(va));
+	return ptable_lookup(VPN(va)).slot;
 }
 
 unsigned int vm_forget(void *va)
@@ -193,285 +261,63 @@ unsigned int vm_forget(void *va)
 	stack_ready();
 	if (slot != 0) {
 		sys_page_unbind(ctx_slot(), (uint64_t)va & ~PAGE_MASK, 1);
-		tree_set(&tree, VPN(va), 0);
+		ptable_remove(VPN(va));
 	}
 	return slot;
 }
 
-/* Delete the pages in a range; deleting a capability undoes its binding. */
-static void drop(uint64_t start, uint64_t end)
+/* Deleting a capability undoes its binding. */
+void space_drop(uint64_t start, uint64_t end)
 {
-	for (uint64_t vpn = tree_next(&tree, VPN(start), VPN(end)); vpn < VPN(end); vpn = tree_next(&tree, vpn, VPN(end))) {
-		unsigned int slot = tree_get(&tree, vpn);
+	for (uint64_t vpn = ptable_next(VPN(start), VPN(end)); vpn < VPN(end); vpn = ptable_next(vpn, VPN(end))) {
+		unsigned int slot = ptable_lookup(vpn).slot;
 
-		tree_set(&tree, vpn, 0);
+		ptable_remove(vpn);
 		slot_delete(slot);
 	}
 }
 
-/* ---- regions ---- */
-
-static void add(uint64_t start, uint64_t end, enum region_kind kind, unsigned int prot, const char *name)
+/* The parts get a run of slots; the table for them takes one more page. What is lost on an error is nothing: the page is bound again. */
+int space_break(uint64_t va)
 {
-	struct region r = {
-		.start = start, .end = end, .kind = (uint8_t)kind, .prot = (uint8_t)prot, .fixed_place = 1, .name = name,
-	};
+	uint64_t start = va & ~(LARGE_SIZE - 1);
+	struct vm_entry e = ptable_lookup(VPN(start));
+	unsigned int others;
+	long r;
 
-	region_insert(&regions, &r);
-}
-
-void vm_init(uintptr_t image_start, uintptr_t image_end)
-{
-	heap_start = heap_break = image_end;
-	add(image_start, image_end, REGION_FIXED, PROT_R, "program image");
-	add(LAYOUT_STACK, LAYOUT_STACK_END, REGION_DEMAND, PROT_R | PROT_W, "stack");
-	add(START_VA, LAYOUT_NODES_END, REGION_FIXED, PROT_R | PROT_W, "memory of the upcall path");
-}
-
-static void *place(size_t len, uint64_t align, enum region_kind kind, unsigned int prot, const char *name)
-{
-	struct region r = { .kind = (uint8_t)kind, .prot = (uint8_t)prot, .name = name };
-
-	stack_ready();
-	if (len == 0 || len > LAYOUT_FAR_END - LAYOUT_FAR || align < PAGE_SIZE || (align & (align - 1)) != 0)
-		return NULL;
-	len = ROUND_UP(len);
-	r.start = region_gap(&regions, LAYOUT_MAP, LAYOUT_MAP_END, len, align);
-	if (r.start == 0)
-		r.start = region_gap(&regions, LAYOUT_FAR, LAYOUT_FAR_END, len, align);
-	if (r.start == 0)
-		return NULL;
-	r.end = r.start + len;
-	return region_insert(&regions, &r) == 0 ? (void *)r.start : NULL;
-}
-
-void *vm_map(size_t len, unsigned int prot)
-{
-	if ((prot & PROT_R) == 0 || (prot & ~PROT_RWX) != 0)
-		return NULL;
-	return place(len, PAGE_SIZE, REGION_DEMAND, prot, "mapped memory");
-}
-
-void *vm_reserve(size_t len, size_t align)
-{
-	return place(len, align, REGION_FIXED, PROT_R, "reserved addresses");
-}
-
-int vm_unmap(void *va)
-{
-	struct region *r;
-
-	stack_ready();
-	r = region_find(&regions, (uint64_t)va);
-	if (r == NULL || r->start != (uint64_t)va || r->fixed_place)
-		return -E_INVAL;
-	drop(r->start, r->end);
-	region_remove(&regions, r);
-	return 0;
-}
-
-/* The part of a demand region that [va, va + len) names, rounded outwards; a null pointer when it is not within one. */
-static struct region *within(const void *va, size_t len, uint64_t *start, uint64_t *end)
-{
-	struct region *r = region_find(&regions, (uint64_t)va);
-
-	if (r == NULL || r->kind != REGION_DEMAND || len > r->end - (uint64_t)va)
-		return NULL;
-	*start = (uint64_t)va & ~PAGE_MASK;
-	*end = ROUND_UP((uint64_t)va + len);
-	return r;
-}
-
-/* A region that covers only part of the change is cut in up to three. */
-int vm_protect(void *va, size_t len, unsigned int prot)
-{
-	uint64_t start, end;
-	struct region *r, old;
-	long result;
-
-	stack_ready();
-	r = within(va, len, &start, &end);
-	if (r == NULL || (prot & PROT_R) == 0 || (prot & ~PROT_RWX) != 0 || r->fixed_place || regions.n + 2 > REGIONS_MAX)
-		return -E_INVAL;
-	old = *r;
-	if (old.prot != prot) {
-		struct region part = old;
-
-		region_remove(&regions, r);
-		part.end = start;
-		if (part.start < part.end)
-			region_insert(&regions, &part);
-		part = old;
-		part.start = end;
-		if (part.start < part.end)
-			region_insert(&regions, &part);
-		part.start = start;
-		part.end = end;
-		part.prot = (uint8_t)prot;
-		region_insert(&regions, &part);
-	}
-	for (uint64_t vpn = tree_next(&tree, VPN(start), VPN(end)); vpn < VPN(end); vpn = tree_next(&tree, vpn + 1, VPN(end))) {
-		result = sys_page_protect(ctx_slot(), vpn * PAGE_SIZE, 1, prot);
-		if (result < 0)
-			return (int)result;
-	}
-	return 0;
-}
-
-/* ---- demand ---- */
-
-static int demand(struct region *r, uint64_t va)
-{
-	long slot, result;
-
-	va &= ~PAGE_MASK;
-	slot = tree_get(&tree, VPN(va));
-	if (slot != 0)		/* bound already: tracked, or its binding was undone behind our back */
-		return (int)bind(va, (unsigned int)slot, 1, r->prot);
-	slot = page_new();
-	if (slot < 0)
-		return (int)slot;
-	result = tree_set(&tree, VPN(va), (unsigned int)slot) < 0 ? -E_NOMEM : bind(va, (unsigned int)slot, 1, PROT_R | PROT_W);
-	if (result == 0) {
-		clear(va);
-		if (r->prot != (PROT_R | PROT_W))
-			result = sys_page_protect(ctx_slot(), va, 1, r->prot);
-	}
-	if (result < 0) {
-		tree_set(&tree, VPN(va), 0);
-		slot_delete((unsigned int)slot);
-		return (int)result;
-	}
-	return 0;
-}
-
-#define CAUSE_FETCH_PAGE	12
-#define CAUSE_LOAD_PAGE		13
-#define CAUSE_STORE_PAGE	15
-
-static unsigned int access_of(uint64_t cause)
-{
-	switch (cause) {
-	case CAUSE_FETCH_PAGE:
-		return PROT_X;
-	case CAUSE_LOAD_PAGE:
-		return PROT_R;
-	case CAUSE_STORE_PAGE:
-		return PROT_W;
-	default:
+	if (va == start || e.slot == 0 || !(e.flags & ENTRY_LARGE))
 		return 0;
+	others = slot_alloc_run(LARGE_PAGES - 1);
+	if (others == 0)
+		return -E_LIMIT;
+	sys_page_unbind(ctx_slot(), start, 1);
+	r = sys_page_split(e.slot, others);
+	if (r < 0) {
+		slot_free_run(others, LARGE_PAGES - 1);
+		sys_page_bind(ctx_slot(), start, e.slot, 1, e.prot);
+		return (int)r;
 	}
-}
-
-bool vm_fault(uint64_t cause, uint64_t va)
-{
-	static uint64_t last_va, repeats;
-	unsigned int access = access_of(cause);
-	struct region *r;
-
-	last_refusal = 0;
-	if (access == 0)
-		return false;
-	r = region_find(&regions, va);
-	if (r == NULL || r->kind != REGION_DEMAND || (r->prot & access) == 0)
-		return false;
-	/* The same address again and again: binding it does not help, so somebody else has to know. */
-	repeats = va == last_va && tree_get(&tree, VPN(va)) != 0 ? repeats + 1 : 0;
-	last_va = va;
-	if (repeats > 16)
-		return false;
-	last_refusal = demand(r, va);
-	return last_refusal == 0;
-}
-
-const char *vm_fault_reason(uint64_t cause, uint64_t va, char *buf, size_t len)
-{
-	struct region *r = region_find(&regions, va), *above;
-	unsigned int access = access_of(cause);
-
-	if (access == 0)
-		return "";
-	if (last_refusal < 0)
-		snprintf(buf, len, "no page could be had for the %s: %s", r != NULL ? r->name : "address", exos_strerror(last_refusal));
-	else if (va >= LAYOUT_FAR_END)
-		return "the address is not one of the lower half";
-	else if (va < LAYOUT_IMAGE)
-		return "a null pointer, or an offset from one";
-	else if (r != NULL && (r->prot & access) == 0 && r->kind == REGION_DEMAND)
-		snprintf(buf, len, "the %s may not be used that way", r->name);
-	else if (r != NULL)
-		snprintf(buf, len, "the address lies in the %s, where the access is not allowed or nothing is bound", r->name);
-	else if ((above = region_find(&regions, va + 16 * PAGE_SIZE)) != NULL && above->start == LAYOUT_STACK)
-		return "the stack is full: too deep a recursion, or too large a local array";
-	else
-		return "nothing is mapped there";
-	return buf;
-}
-
-int vm_touch(const void *va, size_t len)
-{
-	uint64_t start, end;
-	struct region *r;
-	int result;
-
-	stack_ready();
-	r = within(va, len, &start, &end);
-	if (r == NULL)
-		return region_find(&regions, (uint64_t)va) != NULL ? 0 : -E_INVAL;
-	for (; start < end; start += PAGE_SIZE)
-		if (tree_get(&tree, VPN(start)) == 0 && (result = demand(r, start)) < 0)
-			return result;
-	return 0;
-}
-
-int vm_discard(void *va, size_t len)
-{
-	uint64_t start, end;
-
-	stack_ready();
-	if (within(va, len, &start, &end) == NULL)
-		return -E_INVAL;
-	drop(start, end);
-	return 0;
-}
-
-/* ---- heap: what malloc() of picolibc stands on ---- */
-
-void *sbrk(ptrdiff_t change)
-{
-	uint64_t old = heap_break, now = old + (uint64_t)change, end = ROUND_UP(now);
-	struct region *r;
-
-	stack_ready();
-	if (now < heap_start || now > LAYOUT_HEAP_END)
-		return (void *)-1;
-	r = region_find(&regions, heap_start);
-	if (r == NULL) {
-		if (end > heap_start)
-			add(heap_start, end, REGION_DEMAND, PROT_R | PROT_W, "heap");
-	} else if (end < r->end) {
-		drop(end, r->end);
-		if (end == heap_start)
-			region_remove(&regions, r);
-		else
-			r->end = end;
-	} else {
-		r->end = end;
-	}
-	heap_break = now;
-	return (void *)old;
+	ptable_insert(VPN(start), (struct vm_entry){ .slot = e.slot, .prot = e.prot });
+	r = vm_note(start + PAGE_SIZE, others, LARGE_PAGES - 1, e.prot);
+	if (r == 0 && e.prot != 0 && (r = space_bind(start, e.slot, 1, e.prot)) == 0)
+		r = space_bind(start + PAGE_SIZE, others, LARGE_PAGES - 1, e.prot);
+	return (int)r;
 }
 
 void vm_get_stats(struct vm_stats *s)
 {
 	struct region *stack = region_find(&regions, LAYOUT_STACK);
+	struct ptable_stats t;
 
+	ptable_get_stats(&t);
 	memset(s, 0, sizeof(*s));
-	s->pages = tree.pages;
-	s->nodes = tree.nodes;
+	s->table = t.name;
+	s->pages = t.entries;
+	s->nodes = t.pages;
 	s->tables = tables;
 	slot_count(&s->slots_used, &s->slots_total);
 	s->heap_bytes = heap_break - heap_start;
-	for (uint64_t vpn = VPN(stack->start); (vpn = tree_next(&tree, vpn, VPN(stack->end))) < VPN(stack->end); vpn++)
+	s->copied = vm_copied();
+	for (uint64_t vpn = VPN(stack->start); (vpn = ptable_next(vpn, VPN(stack->end))) < VPN(stack->end); vpn++)
 		s->stack_bytes += PAGE_SIZE;
 }

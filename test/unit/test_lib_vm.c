@@ -1,9 +1,9 @@
 /*
- * test_lib_vm.c - promises of the library's own memory records: regions, the tree of slots, the slot allocator
+ * test_lib_vm.c - promises of the library's own memory records: regions and the slot allocator
  *
  * The allocator is compiled into this file, over a table that the functions below pretend to be.
  */
-/* ctest: sources=libexos/vm/region.c,libexos/vm/tree.c */
+/* ctest: sources=libexos/vm/region.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@
 
 #include "exos_calls.h"
 #include "vm/region.h"
-#include "vm/tree.h"
 
 #define PAGE 4096ull
 
@@ -113,80 +112,60 @@ static void random_regions_stay_sorted(void **state)
 	}
 }
 
-/* ---- the tree ---- */
-
-static struct tree tree;
-static void *nodes[64];
-static unsigned int nnodes, node_limit;
-
-void *tree_node_page(void)
+/* Cut, joined, removed at random, against an array of bytes: each byte tells the protection of a page, 0 none. */
+static void random_cuts_keep_every_page(void **state)
 {
-	if (nnodes == node_limit)
-		return NULL;
-	return nodes[nnodes++] = calloc(1, 4096);
-}
-
-static int plant(void **state)
-{
-	(void)state;
-	memset(&tree, 0, sizeof(tree));
-	nnodes = 0;
-	node_limit = 64;
-	return 0;
-}
-
-static int fell(void **state)
-{
-	(void)state;
-	while (nnodes > 0)
-		free(nodes[--nnodes]);
-	return 0;
-}
-
-static void the_tree_remembers(void **state)
-{
-	static const uint64_t vpns[] = { 0, 1, 1023, 1024, 524287, 524288, TREE_PAGES - 1 };
-	const unsigned int n = sizeof(vpns) / sizeof(vpns[0]);
-	uint64_t at = 0;
+	static uint8_t model[512];
+	struct region r = { .name = "r" };
 
 	(void)state;
-	for (unsigned int i = 0; i < n; i++)
-		assert_int_equal(tree_set(&tree, vpns[i], i + 1), 0);
-	for (unsigned int i = 0; i < n; i++)
-		assert_int_equal(tree_get(&tree, vpns[i]), i + 1);
-	assert_int_equal(tree.pages, n);
-	for (unsigned int i = 0; i < n; i++, at++) {
-		at = tree_next(&tree, at, TREE_PAGES);
-		assert_int_equal(at, vpns[i]);
+	memset(model, 0, sizeof(model));
+	srand(2);
+	for (int n = 0; n < 20000; n++) {
+		uint64_t at = (uint64_t)rand() % 500, end = at + 1 + (uint64_t)rand() % 12, want = (uint64_t)rand() % 4;
+		struct region *found;
+
+		if (region_cut(&list, at * PAGE, end * PAGE) < 0) {
+			assert_true(list.n + 2 > REGIONS_MAX);
+			continue;
+		}
+		while ((found = region_from(&list, at * PAGE)) != NULL && found->start < end * PAGE) {
+			assert_true(found->start >= at * PAGE && found->end <= end * PAGE);
+			region_remove(&list, found);
+		}
+		memset(model + at, (int)want, end - at);
+		if (want != 0 && list.n < REGIONS_MAX) {
+			r.start = at * PAGE;
+			r.end = end * PAGE;
+			r.prot = (uint8_t)want;
+			assert_int_equal(region_insert(&list, &r), 0);
+		} else {
+			memset(model + at, 0, end - at);
+		}
+		region_join(&list, at * PAGE, end * PAGE);
+		for (uint64_t i = 0; i < 512; i++) {
+			found = region_find(&list, i * PAGE);
+			assert_int_equal(found != NULL ? found->prot : 0, model[i]);
+		}
+		/* Joined: nothing touches a neighbour that is like it. */
+		for (uint32_t i = 1; i < list.n; i++)
+			assert_true(list.r[i - 1].end < list.r[i].start || (list.r[i - 1].end == list.r[i].start && list.r[i - 1].prot != list.r[i].prot));
+		at = (uint64_t)rand() % 500;
+		end = at + 1 + (uint64_t)rand() % 12;
+		assert_int_equal(region_covered(&list, at * PAGE, end * PAGE), memchr(model + at, 0, end - at) == NULL);
 	}
-	assert_int_equal(tree_next(&tree, 1025, 524287), 524287);
-	for (unsigned int i = 0; i < n; i++)
-		assert_int_equal(tree_set(&tree, vpns[i], 0), 0);
-	assert_int_equal(tree.pages, 0);
-	assert_int_equal(tree_next(&tree, 0, ~0ull), TREE_PAGES);
 }
 
-static void what_is_out_of_range_is_not_there(void **state)
+static void a_full_list_is_not_cut(void **state)
 {
 	(void)state;
-	assert_int_equal(tree_get(&tree, TREE_PAGES), 0);
-	assert_int_equal(tree_get(&tree, ~0ull), 0);
-	assert_int_equal(tree_set(&tree, TREE_PAGES, 1), -1);
-	assert_int_equal(tree_set(&tree, ~0ull, 1), -1);
-	assert_int_equal(tree_set(&tree, 5, 0), 0);
-	assert_int_equal(nnodes, 0);
-}
-
-static void a_missing_node_is_an_error_and_changes_nothing(void **state)
-{
-	(void)state;
-	for (node_limit = 0; node_limit < 2; node_limit++) {
-		assert_int_equal(tree_set(&tree, 7, 9), -1);
-		assert_int_equal(tree_get(&tree, 7), 0);
-		assert_int_equal(tree.pages, 0);
-	}
-	assert_int_equal(tree_set(&tree, 7, 9), 0);
-	assert_int_equal(tree_get(&tree, 7), 9);
+	for (uint64_t i = 0; i < REGIONS_MAX - 1; i++)
+		assert_int_equal(insert(10 * i + 1, 10 * i + 6), 0);
+	assert_int_equal(region_cut(&list, 2 * PAGE, 4 * PAGE), -1);
+	assert_int_equal(list.n, REGIONS_MAX - 1);
+	assert_int_equal(list.r[0].end, 6 * PAGE);
+	assert_int_equal(region_cut(&list, 2 * PAGE, 6 * PAGE), 0);
+	assert_int_equal(list.n, REGIONS_MAX);
 }
 
 /* ---- slots: a table of pages that env_captab() makes longer ---- */
@@ -294,9 +273,8 @@ int main(void)
 		cmocka_unit_test_setup(an_address_finds_its_region, empty),
 		cmocka_unit_test_setup(a_gap_has_guards_on_both_sides, empty),
 		cmocka_unit_test_setup(random_regions_stay_sorted, empty),
-		cmocka_unit_test_setup_teardown(the_tree_remembers, plant, fell),
-		cmocka_unit_test_setup_teardown(what_is_out_of_range_is_not_there, plant, fell),
-		cmocka_unit_test_setup_teardown(a_missing_node_is_an_error_and_changes_nothing, plant, fell),
+		cmocka_unit_test_setup(random_cuts_keep_every_page, empty),
+		cmocka_unit_test_setup(a_full_list_is_not_cut, empty),
 		cmocka_unit_test_setup(a_slot_is_given_once_and_the_table_grows, table),
 		cmocka_unit_test_setup(a_run_is_neighbours, table),
 		cmocka_unit_test_setup(without_memory_the_table_does_not_grow, table),

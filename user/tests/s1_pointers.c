@@ -7,7 +7,7 @@ static char *page, *last;	/* a page, and its last byte: nothing is bound behind 
 
 /* Addresses from which nothing can be read, and to which nothing can be written. */
 static const unsigned long nowhere[] = {
-	0, 1, 8, 0xfff, LAYOUT_FAR_END - 1, LAYOUT_FAR_END, 0x8000000000ul, 0x8000000000000000ul, 0xffffffbffffffff8ul,
+	0, 1, 8, 0xfff, LAYOUT_END - 1, LAYOUT_END, 0x8000000000ul, 0x8000000000000000ul, 0xffffffbffffffff8ul,
 	0xffffffc000000000ul, 0xffffffc080200000ul, 0xffffffff80000000ul, ~0ul - 4096, ~0ul - 7, ~0ul,
 };
 #define NOWHERES (sizeof(nowhere) / sizeof(nowhere[0]))

@@ -1,0 +1,51 @@
+/*
+ * space.h - what the files of the vm part share
+ *
+ * Two records of what is there: the regions (what an address means) and the page table (ptable.h: which slot's page stands at it). The
+ * kernel's tables follow them and are never read.
+ *
+ * A stack fault may happen in any function of these files, and serving it uses the same records. Each public function that changes
+ * them calls stack_ready() first, after which nothing it calls can touch a stack page that is not bound.
+ */
+#ifndef VM_SPACE_H
+#define VM_SPACE_H
+
+#include "ptable.h"
+#include "region.h"
+#include "vm.h"
+
+#define PAGE_MASK	(PAGE_SIZE - 1)
+#define ROUND_UP(x)	(((x) + PAGE_MASK) & ~PAGE_MASK)
+#define VPN(va)		((uint64_t)(va) / PAGE_SIZE)
+#define LARGE_PAGES	512ul			/* of 4 KiB in one of 2 MiB */
+#define LARGE_SIZE	(LARGE_PAGES * PAGE_SIZE)
+#define PROT_RWX	(PROT_R | PROT_W | PROT_X)
+
+extern struct region_list regions;
+extern uint64_t heap_start, heap_break;
+
+void stack_ready(void);
+
+/* page_bind() of neighbouring slots that donates the tables it lacks. Returns 0 or a negative E_* code. */
+long space_bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned int prot);
+
+/* All zeros. The kernel clears a page that comes from somebody else, and leaves one of our own as it was. */
+void space_clear(uint64_t va);
+
+/* Delete the pages in a range, and forget them. No large page reaches over its ends: space_break() has seen to that. */
+void space_drop(uint64_t start, uint64_t end);
+
+/* Take the large page apart that va lies within but does not begin, if there is one. Returns 0 or a negative E_* code. */
+int space_break(uint64_t va);
+
+/* How pages of a region with prot are bound, given that one has these flags. */
+static inline unsigned int space_prot(unsigned int prot, unsigned int flags)
+{
+	return flags & ENTRY_COW ? prot & ~PROT_W : prot;
+}
+
+/* A fresh page at va, or what keeps the page at va from being written. Returns 0 or a negative E_* code. */
+int space_demand(const struct region *r, uint64_t va);
+int space_unshare(uint64_t va);
+
+#endif
