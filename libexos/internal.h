@@ -26,6 +26,29 @@ void vm_heap(uint64_t end);
 /* Pages copied because they were shared until written. */
 uint64_t vm_copied(void);
 
+/*
+ * vm/copy.c: a copy of this memory for a stopped environment, in its slots of the same numbers. vm_copy_prepare() may take slots;
+ * vm_copy_share() gives capabilities of what is shared, now or until it is written, and tells must_bind(arg, ...) of each page that the
+ * copy has to bind before it goes on with the stack pointer sp; when nothing in this program changes any more, vm_copy_now() gives
+ * it pages of its own for the rest. All return 0 or a negative E_* code.
+ */
+struct vm_copy {
+	unsigned int env;	/* with CONTROL */
+	unsigned int scratch;	/* an empty slot */
+	uint64_t sp;
+	int (*must_bind)(void *arg, uint64_t va, unsigned int slot, unsigned int prot);
+	void *arg;
+};
+long vm_copy_prepare(void);
+long vm_copy_share(struct vm_copy *c);
+long vm_copy_now(struct vm_copy *c);
+
+/* In the copy: forget what is not there. */
+void vm_copy_begin(void);
+
+/* upcall/: register all handlers anew. */
+long upcall_again(void);
+
 /* A fault: returns true when it was a first touch of demand memory and can be repeated now. */
 bool vm_fault(uint64_t cause, uint64_t va);
 

@@ -7,9 +7,30 @@
 #include "start.h"
 #include "vm.h"
 
+struct view {
+	char *va;
+	enum expose_region region;
+};
+
+/* Bindings are not inherited by a copy of the program, for no capability stands for them: there they are made page by page. */
+static bool bind_again(void *arg, void *va, unsigned int access)
+{
+	const struct view *v = arg;
+	unsigned long page = (unsigned long)((char *)va - v->va) / PAGE_SIZE;
+	long r;
+
+	if (access != PROT_R)
+		return false;
+	r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1);
+	if (r == -E_NOTABLE && vm_table(ctx_slot(), (unsigned long)va, 0) == 0)
+		r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1);
+	return r == 1;
+}
+
 /* The region, mapped once; *at remembers where. */
 static const volatile void *mapped(enum expose_region region, size_t bytes, const volatile void **at)
 {
+	static struct view views[EXPOSE_REGIONS];
 	size_t npages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE, done = 0;
 	char *va;
 
@@ -32,6 +53,8 @@ static const volatile void *mapped(enum expose_region region, size_t bytes, cons
 		}
 		done += (size_t)r;
 	}
+	views[region] = (struct view){ va, region };
+	vm_handle(va, bytes, bind_again, &views[region]);
 	*at = va;
 	return va;
 }

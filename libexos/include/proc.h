@@ -46,14 +46,14 @@ struct spawn {
 	bool stopped;			/* do not start it: proc_run() does */
 };
 
-#define PROC_DONATED 24			/* pages that a parent gives at most beside record and root table */
+#define PROC_DONATED 96			/* pages that a parent gives at most beside record and root table */
 
 struct proc {
 	uint32_t id;			/* environment number, as in the exposed records */
 	unsigned int env, ctx;		/* slots of its capabilities here */
 	unsigned int slices, first, count;
 	unsigned int ndonated;
-	unsigned int donated[PROC_DONATED];	/* slots of tables, capability tables, start page */
+	uint16_t donated[PROC_DONATED];		/* slots of tables, capability tables, start page */
 };
 
 /* Results below this value are elf_plan() errors plus PROC_ELF; proc_strerror() knows all. */
@@ -67,6 +67,23 @@ struct proc {
  */
 int proc_spawn(const struct spawn *s, struct proc *p);
 const char *proc_strerror(int err);
+
+/*
+ * Make a copy of this program: an environment whose memory is that of the caller at this moment, in slots of the same numbers. Both
+ * go on from here. Returns 1 in the copy; 0 in the caller, with *p filled in; a negative E_* code, and then nothing is left of it.
+ *
+ * The image's data is copied at once, for upcall handlers may touch it. Text, and what lies in regions that vm.h calls shared (also
+ * vm_reserve(), vm_share(), vm_attach()), is shared. All else is bound read-only on both sides and copied when one of the two writes it;
+ * until then its page is charged to the caller. The copy gets the caller's named grants, its own environment and context, and no
+ * other capability: no rings, no children. What vm_entries() returned is void there. Its start block names the caller as
+ * parent. Not for the first environment, nor from an upcall handler.
+ */
+struct proc_fork {
+	unsigned long guarantee;	/* pages promised to the copy; 0: it borrows */
+	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: it runs when somebody yields to it */
+	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
+};
+int proc_fork(const struct proc_fork *f, struct proc *p);
 
 /* Let a stopped one run. Returns 0 or a negative E_* code. */
 int proc_run(const struct proc *p);

@@ -29,10 +29,12 @@
 #define LAYOUT_STACK_END 0x3fc00000ul
 #define START_VA	0x3fe00000ul	/* start page */
 #define LAYOUT_UAREA	0x3fe01000ul
+#define LAYOUT_FORK	0x3fe02000ul	/* first page of a copy made by fork: what is to be bound before it goes on */
 #define LAYOUT_UPCALL	0x3fe04000ul	/* upcall stack, below it nothing */
 #define LAYOUT_UPCALL_END 0x3fe08000ul
 #define LAYOUT_COPY	0x3fe09000ul	/* where the vm part writes a page before it is bound where it belongs */
 #define LAYOUT_PEEK	0x3fe0a000ul	/* where it reads a page of the exposed frame table */
+#define LAYOUT_WINDOW	0x3fe0b000ul	/* where pages of a child are written */
 #define LAYOUT_NODES	0x3fe10000ul	/* the vm part's own records, one page at a time */
 #define LAYOUT_NODES_END 0x40000000ul
 

@@ -40,3 +40,20 @@ proc_child_code:
 	mv	a0, s0
 	jr	t0
 proc_child_code_end:
+
+/*
+ * Where a copy made by proc_fork() goes on when its memory is bound. Its stack pointer and the saved registers are in proc_fork_there.
+ *              on entry        in longjmp(proc_fork_there, 1)
+ *   a0, a1     anything        its arguments
+ *   sp         0               0: it needs none
+ *   tp         anything        thread-local data
+ */
+	.text
+	.globl	proc_fork_entry
+	.type	proc_fork_entry, @function
+proc_fork_entry:
+	la	tp, __tls_base
+	la	a0, proc_fork_there
+	li	a1, 1
+	tail	longjmp
+	.size	proc_fork_entry, . - proc_fork_entry

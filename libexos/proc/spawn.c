@@ -10,6 +10,7 @@
 #include <exos/expose.h>
 #include <string.h>
 
+#include "build.h"
 #include "child.h"
 #include "elf_plan.h"
 #include "env_name.h"
@@ -22,8 +23,6 @@
 #define SPARE_SLOTS	64		/* free slots that a child finds at least */
 #define SPARE_PAGES	16		/* u-area, upcall stack, first stack page, nodes of its tree, something to start with */
 
-extern const char proc_child_code[], proc_child_code_end[];
-
 static_assert(offsetof(struct start_block, entry) == BLOCK_ENTRY, "start block");
 static_assert(offsetof(struct start_block, ctx_slot) == BLOCK_CTX_SLOT, "start block");
 static_assert(offsetof(struct start_block, segments) == BLOCK_SEGMENTS, "start block");
@@ -34,24 +33,9 @@ static_assert(offsetof(struct start_segment, prot) == SEGMENT_PROT, "segment");
 static_assert(sizeof(struct start_segment) == SEGMENT_BYTES, "segment");
 static_assert(CALL_exit == NUMBER_EXIT && CALL_page_bind == NUMBER_PAGE_BIND, "call numbers");
 
-/* Where pages of a child are written from here: addresses with tables, found at the first use. */
-static char *window(void)
-{
-	static char *at;
-
-	if (at == NULL) {
-		at = vm_reserve(PAGE_SIZE, PAGE_SIZE);
-		if (at != NULL && vm_table(ctx_slot(), (uint64_t)at, 0) < 0) {
-			vm_unmap(at);
-			at = NULL;
-		}
-	}
-	return at;
-}
-
 /* ---- what the parent gives away ---- */
 
-static long donated(struct proc *p)
+long proc_donated(struct proc *p)
 {
 	long slot;
 
@@ -59,54 +43,54 @@ static long donated(struct proc *p)
 		return PROC_LARGE;
 	slot = page_new();
 	if (slot >= 0)
-		p->donated[p->ndonated++] = (unsigned int)slot;
+		p->donated[p->ndonated++] = (uint16_t)slot;
 	return slot;
 }
 
-static void take_back(struct proc *p)
+void proc_take_back(struct proc *p)
 {
 	slot_delete(p->donated[--p->ndonated]);
 }
 
-static long give_table(struct proc *p, uint64_t va, unsigned int level)
+long proc_give_table(struct proc *p, uint64_t va, unsigned int level)
 {
-	long slot = donated(p), r;
+	long slot = proc_donated(p), r;
 
 	if (slot < 0)
 		return slot;
 	r = sys_table_bind(p->ctx, va, level, (unsigned long)slot);
 	if (r < 0)
-		take_back(p);
+		proc_take_back(p);
 	return r == -E_EXISTS ? 0 : r;
 }
 
 static long give_tables(struct proc *p, const struct elf_plan *plan)
 {
 	const uint64_t leaf = PAGE_SIZE * 512;
-	long r = give_table(p, START_VA, 1);
+	long r = proc_give_table(p, START_VA, 1);
 
 	if (r == 0)
-		r = give_table(p, START_VA, 0);
+		r = proc_give_table(p, START_VA, 0);
 	for (uint32_t i = 0; r == 0 && i < plan->nsegments; i++) {
 		const struct elf_segment *s = &plan->segment[i];
 
 		for (uint64_t va = s->va & ~(leaf - 1); r == 0 && va < s->va + s->npages * PAGE_SIZE; va += leaf)
-			r = give_table(p, va, 0);
+			r = proc_give_table(p, va, 0);
 	}
 	return r;
 }
 
-static long give_captab(struct proc *p, unsigned int nslots)
+long proc_give_captab(struct proc *p, unsigned int nslots)
 {
 	long slot, have = 0;
 
 	while (have < (long)nslots) {
-		slot = donated(p);
+		slot = proc_donated(p);
 		if (slot < 0)
 			return slot;
 		have = sys_env_captab(p->env, (unsigned long)slot);
 		if (have < 0) {
-			take_back(p);
+			proc_take_back(p);
 			return have;
 		}
 	}
@@ -150,11 +134,9 @@ static long give_grants(struct proc *p, const struct spawn *s)
 /* Bytes for one page of the child: file bytes [from, from + n) at offset skip. */
 static long fill_page(struct proc *p, unsigned int child_slot, unsigned int scratch, const void *from, size_t skip, size_t n)
 {
-	char *to = window();
+	char *to = (char *)LAYOUT_WINDOW;
 	long r;
 
-	if (to == NULL)
-		return -E_NOMEM;
 	r = sys_cap_copy(p->env, child_slot, scratch, PROT_R | PROT_W, 0, 0);
 	if (r < 0)
 		return r;
@@ -202,7 +184,7 @@ static long load_image(struct proc *p, const struct spawn *s, const struct elf_p
 /* ---- the start page ---- */
 
 /* Room for n bytes in the page, at a multiple of 8. Returns its offset, or 0: full. */
-static uint32_t room(struct start_block *b, size_t n)
+uint32_t proc_room(struct start_block *b, size_t n)
 {
 	uint32_t at = (b->bytes + 7) & ~7u;
 
@@ -219,7 +201,7 @@ static int put_args(struct start_block *b, const char *const *argv)
 
 	for (b->argc = 0; argv != NULL && argv[b->argc] != NULL; b->argc++)
 		total += strlen(argv[b->argc]) + 1;
-	if (total > PAGE_SIZE || (b->args = room(b, total + 1)) == 0)
+	if (total > PAGE_SIZE || (b->args = proc_room(b, total + 1)) == 0)
 		return PROC_ARGS;
 	at = (char *)b + b->args;
 	for (uint32_t i = 0; i < b->argc; i++)
@@ -233,7 +215,7 @@ static int put_grants(struct start_block *b, const struct spawn *s)
 	unsigned int slot = FIRST_GRANT;
 
 	b->ngrants = s->ngrants;
-	if (s->ngrants > PAGE_SIZE / sizeof(*to) || (b->grants = room(b, s->ngrants * sizeof(*to))) == 0)
+	if (s->ngrants > PAGE_SIZE / sizeof(*to) || (b->grants = proc_room(b, s->ngrants * sizeof(*to))) == 0)
 		return PROC_ARGS;
 	to = (struct start_grant *)((char *)b + b->grants);
 	for (unsigned int i = 0; i < s->ngrants; i++) {
@@ -257,7 +239,7 @@ static int put_segments(struct start_block *b, const struct elf_plan *plan, unsi
 		const struct elf_segment *s = &plan->segment[i];
 
 		for (uint32_t done = 0, n; done < s->npages; done += n) {
-			uint32_t at = room(b, sizeof(struct start_segment));
+			uint32_t at = proc_room(b, sizeof(struct start_segment));
 			struct start_segment *to = (struct start_segment *)((char *)b + at);
 
 			if (at == 0)
@@ -272,28 +254,28 @@ static int put_segments(struct start_block *b, const struct elf_plan *plan, unsi
 	return 0;
 }
 
-static int put_code(struct start_block *b)
+int proc_put_code(struct start_block *b)
 {
 	size_t n = (size_t)(proc_child_code_end - proc_child_code);
 
-	if ((b->code = room(b, n)) == 0)
+	if ((b->code = proc_room(b, n)) == 0)
 		return PROC_ARGS;
 	memcpy((char *)b + b->code, proc_child_code, n);
 	return 0;
 }
 
 /* The start page stays a page of the parent, which the child may read and execute. */
-static long give_start_page(struct proc *p, const struct start_block *b)
+long proc_give_start_page(struct proc *p, const struct start_block *b, uint64_t va)
 {
-	char *to = window();
-	long slot = donated(p), r;
+	char *to = (char *)LAYOUT_WINDOW;
+	long slot = proc_donated(p), r;
 
-	if (slot < 0 || to == NULL)
-		return slot < 0 ? slot : -E_NOMEM;
+	if (slot < 0)
+		return slot;
 	r = sys_page_bind(ctx_slot(), (unsigned long)to, (unsigned long)slot, 1, PROT_R | PROT_W);
 	if (r == 1) {
 		memcpy(to, b, PAGE_SIZE);	/* all of it: the page may hold old data of ours, which is nobody's business */
-		r = sys_page_bind(p->ctx, START_VA, (unsigned long)slot, 1, PROT_R | PROT_X);
+		r = sys_page_bind(p->ctx, va, (unsigned long)slot, 1, PROT_R | PROT_X);
 	}
 	return r == 1 ? 0 : r;
 }
@@ -312,7 +294,7 @@ static long prepare_run(struct proc *p, const struct start_block *b)
 }
 
 /* A page of ours becomes an object; its slot, or an error. */
-static long new_env(struct proc *p, unsigned long guarantee)
+long proc_new_env(struct proc *p, unsigned long guarantee)
 {
 	long slot = page_new(), r;
 
@@ -328,7 +310,7 @@ static long new_env(struct proc *p, unsigned long guarantee)
 	return 0;
 }
 
-static long new_ctx(struct proc *p)
+long proc_new_ctx(struct proc *p)
 {
 	long slot = page_new(), r;
 
@@ -359,12 +341,12 @@ static long build(const struct spawn *s, const struct elf_plan *plan, struct sta
 {
 	long r;
 
-	if ((r = new_env(p, s->guarantee)) < 0 || (r = new_ctx(p)) < 0)
+	if ((r = proc_new_env(p, s->guarantee)) < 0 || (r = proc_new_ctx(p)) < 0)
 		return r;
 	name_it(p, s);
 	if (s->argv != NULL && s->argv[0] != NULL)
 		sys_cap_word(p->env, env_name_word(s->argv[0]));
-	if ((r = give_captab(p, b->first_free + SPARE_SLOTS)) < 0)
+	if ((r = proc_give_captab(p, b->first_free + SPARE_SLOTS)) < 0)
 		return r;
 	b->env = p->id;
 	b->nslots = (uint32_t)r;
@@ -372,7 +354,7 @@ static long build(const struct spawn *s, const struct elf_plan *plan, struct sta
 		return r;
 	if ((r = load_image(p, s, plan, b->first_free - plan->npages)) < 0)
 		return r;
-	if ((r = give_start_page(p, b)) < 0 || (r = prepare_run(p, b)) < 0)
+	if ((r = proc_give_start_page(p, b, START_VA)) < 0 || (r = prepare_run(p, b)) < 0)
 		return r;
 	if (s->slices != 0 && (r = proc_slices(p, s->slices, s->first, s->count)) < 0)
 		return r;
@@ -412,7 +394,7 @@ int proc_spawn(const struct spawn *s, struct proc *p)
 	b->first_free = slot + plan.npages;
 	if ((r = put_segments(b, &plan, slot)) < 0 || (r = put_grants(b, s)) < 0)
 		return (int)r;
-	if ((r = put_code(b)) < 0 || (r = put_args(b, s->argv)) < 0)
+	if ((r = proc_put_code(b)) < 0 || (r = put_args(b, s->argv)) < 0)
 		return (int)r;
 	r = build(s, &plan, b, p);
 	if (r < 0)

@@ -27,6 +27,7 @@ static void (*event_handler)(uint64_t events);
 static void (*slice_end_handler)(void), (*slice_begin_handler)(void);
 static uint64_t event_mask;
 static uint64_t switch_sp;	/* what the interrupted program keeps at U_SWITCH_SP, while upcalls make such calls too */
+static bool own_switch;
 static uint64_t switch_fp[33];	/* floating-point registers between slice end and slice begin */
 static struct upcall_stats stats;
 
@@ -169,9 +170,24 @@ void upcall_own_switch(bool on, void (*end)(void), void (*begin)(void))
 {
 	if (!on)
 		sys_env_set(0, ENV_HANDLER, UP_SLICE_END, 0);
+	own_switch = on;
 	slice_end_handler = end;
 	slice_begin_handler = begin;
 	sys_env_set(0, ENV_HANDLER, UP_SLICE_BEGIN, on ? (unsigned long)upcall_entry_slice_begin : 0);
 	if (on)
 		sys_env_set(0, ENV_HANDLER, UP_SLICE_END, (unsigned long)upcall_entry_slice_end);
+}
+
+/* A copy of the program is an environment that knows nothing of all this. */
+long upcall_again(void)
+{
+	long r = upcall_init();
+
+	if (r < 0)
+		return r;
+	if (event_handler != NULL)
+		upcall_set_event_handler(event_mask, event_handler);
+	if (own_switch)
+		upcall_own_switch(true, slice_end_handler, slice_begin_handler);
+	return 0;
 }

@@ -11,6 +11,7 @@
 
 static long last_refusal;	/* why the last demand page could not be had */
 static uint64_t copied;
+static bool in_copy;		/* this program began as a copy of another (copy.c) */
 
 uint64_t vm_copied(void)
 {
@@ -70,7 +71,7 @@ static bool sole_owner(unsigned int slot)
 	return ((const volatile struct frame *)LAYOUT_PEEK)[index % (PAGE_SIZE / sizeof(struct frame))].ncaps == 1;
 }
 
-static void copy_page(uint64_t *to, const uint64_t *from)
+void space_copy_page(uint64_t *to, const uint64_t *from)
 {
 	for (unsigned int i = 0; i < PAGE_SIZE / 8; i += 4) {
 		uint64_t a = from[i], b = from[i + 1], c = from[i + 2], d = from[i + 3];
@@ -101,7 +102,7 @@ int space_unshare(uint64_t va)
 		return (int)slot;
 	r = sys_page_bind(ctx_slot(), LAYOUT_COPY, (unsigned long)slot, 1, PROT_R | PROT_W);
 	if (r == 1) {
-		copy_page((uint64_t *)LAYOUT_COPY, (const uint64_t *)va);
+		space_copy_page((uint64_t *)LAYOUT_COPY, (const uint64_t *)va);
 		/* The page moves: a capability holds one binding. What stood at va is unbound by this. */
 		r = space_bind(va, (unsigned int)slot, 1, e.prot | PROT_W);
 	}
@@ -114,6 +115,12 @@ int space_unshare(uint64_t va)
 	slot_delete(e.slot);
 	copied++;
 	return 0;
+}
+
+void vm_copy_begin(void)
+{
+	in_copy = true;
+	space_forget_tables();
 }
 
 /* ---- faults ---- */
@@ -151,9 +158,8 @@ static bool ask_handler(const struct region *r, uint64_t va, unsigned int access
 /* A page is there, and the access was refused by the MMU. Returns 0: it works now; otherwise it is forbidden, or the error. */
 static long serve_present(const struct region *r, uint64_t va, struct vm_entry e, unsigned int access)
 {
-	bool region_rules = r->kind == REGION_DEMAND;
-
-	if (region_rules && (r->prot & access) == 0)
+	/* What was bound on purpose and unbound on purpose stays so; only in a copy it may not have been bound yet. */
+	if (r->kind == REGION_DEMAND ? (r->prot & access) == 0 : !in_copy)
 		return -E_RIGHTS;
 	if (e.flags & ENTRY_LARGE)
 		return e.prot & access ? vm_superpage(e.slot, (void *)(va & ~(LARGE_SIZE - 1)), e.prot) : -E_RIGHTS;
@@ -192,8 +198,8 @@ bool vm_fault(uint64_t cause, uint64_t va)
 	if ((r = region_find(&regions, va)) == NULL)	/* the handler may have done anything */
 		return false;
 	e = entry_for(r, va);
-	/* The same address again and again: binding it does not help, so somebody else has to know. */
-	repeats = va == last_va && e.slot != 0 ? repeats + 1 : 0;
+	/* The same address again and again, which should work already: binding it does not help, so somebody else has to know. */
+	repeats = va == last_va && (e.prot & access) ? repeats + 1 : 0;
 	last_va = va;
 	if (repeats > 16)
 		return false;

@@ -38,6 +38,13 @@ void space_drop(uint64_t start, uint64_t end);
 /* Take the large page apart that va lies within but does not begin, if there is one. Returns 0 or a negative E_* code. */
 int space_break(uint64_t va);
 
+/* Page i of the page table's own memory; false: there is no such. */
+bool space_node(unsigned int i, uint64_t *va, unsigned int *slot);
+bool space_nodes_known(void);
+
+void space_copy_page(uint64_t *to, const uint64_t *from);
+void space_forget_tables(void);
+
 /* How pages of a region with prot are bound, given that one has these flags. */
 static inline unsigned int space_prot(unsigned int prot, unsigned int flags)
 {

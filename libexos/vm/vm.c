@@ -11,6 +11,7 @@
 #include "start.h"
 
 #define STACK_DEPTH	6144	/* more than any path below a public function of this part uses */
+#define NODES_MAX	256	/* pages of the page table whose slots are remembered for copies */
 #define TABLES_MAX	256	/* leaf tables whose slots are remembered for vm_entries() */
 
 struct region_list regions;
@@ -22,6 +23,11 @@ static struct {
 	bool shown;		/* bound in LAYOUT_TABLES */
 } leaf_table[TABLES_MAX];
 static unsigned int leaf_tables;
+static struct {
+	uint32_t vpn;
+	uint16_t slot;
+} node[NODES_MAX];
+static unsigned int nodes;
 
 __attribute__((noinline)) void stack_ready(void)
 {
@@ -191,7 +197,34 @@ int ptable_commit(void *page)
 		return -1;
 	}
 	space_clear((uint64_t)page);
+	if (nodes < NODES_MAX) {
+		node[nodes].vpn = (uint32_t)VPN(page);
+		node[nodes].slot = (uint16_t)slot;
+	}
+	nodes++;
 	return 0;
+}
+
+bool space_node(unsigned int i, uint64_t *va, unsigned int *slot)
+{
+	if (i >= nodes)
+		return false;
+	*va = node[i].vpn * PAGE_SIZE;
+	*slot = node[i].slot;
+	return true;
+}
+
+bool space_nodes_known(void)
+{
+	return nodes <= NODES_MAX;
+}
+
+/* In a copy of this program the tables are its parent's, and their slots are empty. */
+void space_forget_tables(void)
+{
+	while (leaf_tables > 0)
+		slot_free(leaf_table[--leaf_tables].slot);
+	tables = 0;
 }
 
 /* ---- bindings that the library knows of ---- */

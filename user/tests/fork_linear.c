@@ -1,0 +1,5 @@
+/*
+ * fork_linear.c - fork.c over the linear vector
+ */
+/* link: vm_linear */
+#include "fork.c"
