@@ -75,7 +75,7 @@ const char *proc_strerror(int err);
  * The image's data is copied at once, for upcall handlers may touch it. Text, and what lies in regions that vm.h calls shared (also
  * vm_reserve(), vm_share(), vm_attach()), is shared. All else is bound read-only on both sides and copied when one of the two writes it;
  * until then its page is charged to the caller. The copy gets the caller's named grants, its own environment and context, and no
- * other capability: no rings, no children. What vm_entries() returned is void there. Its start block names the caller as
+ * other capability: no rings, no children. It is not receptive to transfers until it calls pct_serve(). What vm_entries() returned is void there. Its start block names the caller as
  * parent. Not for the first environment, nor from an upcall handler.
  */
 struct proc_fork {

@@ -93,7 +93,7 @@ static long give_caps(const struct proc *p)
 {
 	const struct start_block *b = start_block();
 	const struct start_grant *g = (const struct start_grant *)((const char *)b + b->grants);
-	long r = sys_cap_grant(p->env, p->env, self_slot(), RIGHT_NOTIFY | RIGHT_YIELD, 0, 0);
+	long r = sys_cap_grant(p->env, p->env, self_slot(), RIGHT_NOTIFY | RIGHT_CALL | RIGHT_YIELD, 0, 0);
 
 	if (r == 0)
 		r = sys_cap_grant(p->ctx, p->env, ctx_slot(), RIGHT_MAP | RIGHT_RUN, 0, 0);
