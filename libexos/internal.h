@@ -62,6 +62,12 @@ long upcall_init(void);
 void upcall_fp_save(uint64_t area[33]);
 void upcall_fp_restore(const uint64_t area[33]);
 
+/* Events that are a reason for another thread to run: their arrival is an upcall. */
+void upcall_set_wake_mask(uint64_t mask);
+
+/* sched/: what event_wait() is in a program with threads. */
+extern long (*event_waiter)(uint64_t mask, unsigned long deadline);
+
 /* start/: argv[0]. */
 const char *program_name(void);
 

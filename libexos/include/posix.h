@@ -4,7 +4,7 @@
  * printf, malloc, errno, string and time functions come from picolibc; this part gives it a console, a heap, a clock and an end.
  * stdin, stdout and stderr are the grant "console" (the first environment: SLOT_CONSOLE); without one, output is dropped and input
  * is at its end. Output leaves at a newline or when 256 bytes are waiting, before input is read, and at exit. Input is raw, byte by
- * byte, without echo; reading waits with sys_wait().
+ * byte, without echo; reading waits with event_wait().
  */
 #ifndef POSIX_H
 #define POSIX_H

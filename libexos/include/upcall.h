@@ -59,10 +59,21 @@ static inline uint64_t event_pending(void)
 	return uarea()->events;
 }
 
+extern uint64_t event_cleared;	/* what event_clear() cleared since a thread of this program last looked: it may have waited for it */
+
 static inline void event_clear(uint64_t bits)
 {
-	__atomic_fetch_and(&((struct uarea *)uarea())->events, ~bits, __ATOMIC_SEQ_CST);
+	uint64_t was = __atomic_fetch_and(&((struct uarea *)uarea())->events, ~bits, __ATOMIC_SEQ_CST) & bits;
+
+	if (was != 0)
+		__atomic_fetch_or(&event_cleared, was, __ATOMIC_SEQ_CST);
 }
+
+/*
+ * sys_wait() that lets the other threads of the program run meanwhile (thread.h); in a program without threads it is sys_wait().
+ * Other threads may wait for the same bits and clear them: so look again at what was waited for, not only at the result.
+ */
+long event_wait(uint64_t mask, unsigned long deadline);
 
 /* Counters since start. */
 struct upcall_stats {

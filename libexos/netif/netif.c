@@ -230,7 +230,7 @@ uint64_t netif_wait(struct netif_ring *r, struct net *net, uint64_t mask, uint64
 		until = until_us;
 	now = now_us();
 	if (now < until && !arrived(r))
-		sys_wait(mask | r->event, until == NET_NEVER ? 0 : deadline_us(until - now));
+		event_wait(mask | r->event, until == NET_NEVER ? 0 : deadline_us(until - now));
 	event_clear(r->event);		/* before looking at the ring, so that what comes meanwhile sets it again */
 	net_poll(net, now_us());
 	receive(r, net);
@@ -412,7 +412,7 @@ bool netif_await_address(struct netif_ring *r, unsigned long deadline)
 
 		if (deadline != 0 && time_now() >= deadline)
 			return false;
-		sys_wait(0, deadline != 0 && deadline < next ? deadline : next);
+		event_wait(0, deadline != 0 && deadline < next ? deadline : next);
 	}
 	return true;
 }

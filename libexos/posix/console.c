@@ -83,7 +83,7 @@ int console_getc(unsigned long deadline)
 			return c;
 		if (r < 0 || deadline == 1 || (deadline != 0 && time_now() >= deadline))
 			return -1;
-		sys_wait(EV_CONSOLE, deadline);
+		event_wait(EV_CONSOLE, deadline);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "exos_calls.h"
 #include "exposed.h"
 #include "posix.h"
+#include "upcall.h"
 
 #define FALLBACK_HZ 10000000ul
 
@@ -84,7 +85,7 @@ int usleep(useconds_t us)
 	unsigned long deadline = deadline_us(us);
 
 	while (time_now() < deadline)
-		if (sys_wait(0, deadline) < 0)
+		if (event_wait(0, deadline) < 0)
 			return -1;
 	return 0;
 }

@@ -75,7 +75,7 @@ enum proc_state proc_wait(const struct proc *p, unsigned long deadline, int *sta
 		state = proc_state(p, status);
 		if (state != PROC_RUNNING || (deadline != 0 && time_now() >= deadline))
 			return state;
-		sys_wait(EV_CHILD, deadline);
+		event_wait(EV_CHILD, deadline);
 	}
 }
 

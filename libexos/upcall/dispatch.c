@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "internal.h"
 #include "posix.h"
+#include "preempt.h"
 #include "upcall.h"
 
 static_assert(sizeof(struct upcall_frame) == FRAME_BYTES, "frame");
@@ -25,7 +26,7 @@ void upcall_slice_begin(void);
 static bool (*fault_handler)(struct upcall_frame *f);
 static void (*event_handler)(uint64_t events);
 static void (*slice_end_handler)(void), (*slice_begin_handler)(void);
-static uint64_t event_mask;
+static uint64_t event_mask, wake_mask;
 static uint64_t switch_sp;	/* what the interrupted program keeps at U_SWITCH_SP, while upcalls make such calls too */
 static bool own_switch;
 static uint64_t switch_fp[33];	/* floating-point registers between slice end and slice begin */
@@ -62,6 +63,18 @@ static void nobody_wants(struct upcall_frame *f)
 	sys_exit(128 + 11);
 }
 
+/* Another thread's registers instead of the interrupted one's, when that is wanted and allowed. fp: where its f0..f31 and fcsr are. */
+static void change_places(struct upcall_frame *f, uint64_t fp[33])
+{
+	if (preempt_wanted && preempt_depth == 0 && preempt_ops != NULL)
+		preempt_ops->swap(f, fp, &switch_sp);
+}
+
+static volatile uint64_t *switch_word(void)
+{
+	return (volatile uint64_t *)(LAYOUT_UAREA + U_SWITCH_SP);
+}
+
 static void serve_fault(struct upcall_frame *f)
 {
 	uint64_t fp[33];
@@ -75,37 +88,46 @@ static void serve_fault(struct upcall_frame *f)
 	if (fault_handler != NULL) {
 		upcall_fp_save(fp);
 		served = fault_handler(f);
+		if (served)
+			change_places(f, fp);
 		upcall_fp_restore(fp);
 	}
 	if (!served)
 		nobody_wants(f);
 }
 
-static void serve_event(void)
+static void tell_events(void)
 {
-	uint64_t fp[33], events = event_pending() & event_mask;
+	uint64_t events = event_pending();
 
-	stats.events++;
-	if (event_handler == NULL || events == 0)
-		return;
-	upcall_fp_save(fp);
-	event_handler(events);
-	upcall_fp_restore(fp);
+	if ((events & wake_mask & preempt_events) != 0)
+		preempt_wanted = true;
+	if (event_handler != NULL && (events & event_mask) != 0)
+		event_handler(events & event_mask);
 }
 
-static volatile uint64_t *switch_word(void)
+static void serve_event(struct upcall_frame *f)
 {
-	return (volatile uint64_t *)(LAYOUT_UAREA + U_SWITCH_SP);
+	uint64_t fp[33];
+
+	stats.events++;
+	upcall_fp_save(fp);
+	tell_events();
+	change_places(f, fp);
+	upcall_fp_restore(fp);
 }
 
 void upcall_slice_begin(void)
 {
+	struct upcall_frame *f = (struct upcall_frame *)(LAYOUT_UPCALL_END - FRAME_BYTES);
+
 	stats.slice_begins++;
 	upcall_fp_restore(switch_fp);
-	if (slice_begin_handler != NULL || (event_pending() & event_mask) != 0) {
+	if (slice_begin_handler != NULL || (event_pending() & (event_mask | wake_mask)) != 0) {
 		if (slice_begin_handler != NULL)
 			slice_begin_handler();
-		serve_event();	/* what came meanwhile could not be told in an upcall: there were no registers to interrupt */
+		tell_events();	/* what came meanwhile could not be told in an upcall: there were no registers to interrupt */
+		change_places(f, switch_fp);
 		upcall_fp_restore(switch_fp);
 	}
 	*switch_word() = switch_sp;
@@ -136,7 +158,7 @@ void upcall_dispatch(struct upcall_frame *f, unsigned int kind)
 	if (bits & 1ull << UP_FAULT)
 		serve_fault(f);
 	if (bits & 1ull << UP_EVENT)
-		serve_event();
+		serve_event(f);
 	if (bits & 1ull << UP_SLICE_END)
 		serve_slice_end();
 	*switch_word() = switch_sp;
@@ -154,16 +176,26 @@ void upcall_set_fault_handler(bool (*fn)(struct upcall_frame *f))
 	fault_handler = fn;
 }
 
+static void ask_for_events(void)
+{
+	uint64_t mask = event_mask | wake_mask;
+
+	sys_env_set(0, ENV_HANDLER, UP_EVENT, mask != 0 ? (unsigned long)upcall_entry_event : 0);
+	sys_env_set(0, ENV_EVENT_UP, mask, 0);
+}
+
 void upcall_set_event_handler(uint64_t mask, void (*fn)(uint64_t events))
 {
-	bool on = fn != NULL && mask != 0;
-
 	sys_env_set(0, ENV_EVENT_UP, 0, 0);
 	event_handler = fn;
-	event_mask = mask;
-	sys_env_set(0, ENV_HANDLER, UP_EVENT, on ? (unsigned long)upcall_entry_event : 0);
-	if (on)
-		sys_env_set(0, ENV_EVENT_UP, mask, 0);
+	event_mask = fn != NULL ? mask : 0;
+	ask_for_events();
+}
+
+void upcall_set_wake_mask(uint64_t mask)
+{
+	wake_mask = mask;
+	ask_for_events();
 }
 
 void upcall_own_switch(bool on, void (*end)(void), void (*begin)(void))

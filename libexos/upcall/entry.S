@@ -55,8 +55,9 @@ save:
 	mv	a1, t0
 	call	upcall_dispatch
 
-/* Restore what the frame says. sp is the frame. */
-restore:
+/* Restore what the frame says. sp is the frame; `held` is set. Also sched/switch.S comes here. */
+	.globl	upcall_restore
+upcall_restore:
 	mv	a0, sp
 	ld	t1, 0(a0)
 	sd	t1, U_PC(gp)
@@ -94,7 +95,7 @@ upcall_entry_slice_begin:
 	li	sp, LAYOUT_UPCALL_END - FRAME_BYTES
 	la	tp, __tls_base
 	call	upcall_slice_begin
-	j	restore
+	j	upcall_restore
 
 /*
  * void upcall_fp_save(uint64_t area[33]), void upcall_fp_restore(const uint64_t area[33])

@@ -7,6 +7,7 @@
  */
 #include "exos_calls.h"
 #include "internal.h"
+#include "preempt.h"
 #include "vm.h"
 
 #define SLOTS_MAX	(CAPTAB_PAGES * CAPS_PER_PAGE)
@@ -91,6 +92,7 @@ static void grow(void)
 
 unsigned int slot_alloc(void)
 {
+	PREEMPT_OFF;
 	if (total - used <= RESERVE)
 		grow();
 	return find();
@@ -111,6 +113,7 @@ static unsigned int find_run(unsigned int n)
 unsigned int slot_alloc_run(unsigned int n)
 {
 	unsigned int first, before;
+	PREEMPT_OFF;
 
 	if (n == 0 || n > SLOTS_MAX)
 		return 0;

@@ -5,11 +5,13 @@
  * kernel's tables follow them and are never read.
  *
  * A stack fault may happen in any function of these files, and serving it uses the same records. Each public function that changes
- * them calls stack_ready() first, after which nothing it calls can touch a stack page that is not bound.
+ * them calls stack_ready() first, after which nothing it calls can touch a stack page that is not bound, and until its end no other
+ * thread of the program comes in.
  */
 #ifndef VM_SPACE_H
 #define VM_SPACE_H
 
+#include "preempt.h"
 #include "ptable.h"
 #include "region.h"
 #include "vm.h"
@@ -24,7 +26,8 @@
 extern struct region_list regions;
 extern uint64_t heap_start, heap_break;
 
-void stack_ready(void);
+void stack_bound(void);
+#define stack_ready() PREEMPT_OFF; stack_bound()
 
 /* page_bind() of neighbouring slots that donates the tables it lacks. Returns 0 or a negative E_* code. */
 long space_bind(uint64_t va, unsigned int slot, unsigned int npages, unsigned int prot);

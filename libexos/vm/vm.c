@@ -29,7 +29,7 @@ static struct {
 } node[NODES_MAX];
 static unsigned int nodes;
 
-__attribute__((noinline)) void stack_ready(void)
+__attribute__((noinline)) void stack_bound(void)
 {
 	volatile char below[STACK_DEPTH];
 

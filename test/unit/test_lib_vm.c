@@ -196,6 +196,14 @@ static long sys_cap_delete(unsigned long slot)
 
 #include "vm/slot.c"
 
+volatile unsigned int preempt_depth;
+volatile bool preempt_wanted;
+
+void preempt_late(void)
+{
+	fail();
+}
+
 static int table(void **state)
 {
 	(void)state;
