@@ -144,7 +144,7 @@ void cap_unbind(struct cap *c)
 		slice_forget_cap(c);
 		break;
 	case CAP_FLOW:
-		flow_forget_cap(c);
+		KASSERT(c->binding == 0);	/* whoever deletes it unbinds its filters before, in bounded pieces */
 		break;
 	default:
 		break;
@@ -168,6 +168,7 @@ int cap_drop(struct cap *c, bool force)
 {
 	struct frame *f = names_frame(c) ? frame_of(c->object) : NULL;
 	enum cap_type type = c->type;
+	unsigned filters = FILTER_BUDGET;
 	ppn_t ppn = c->object;
 	int err;
 
@@ -184,6 +185,10 @@ int cap_drop(struct cap *c, bool force)
 		if (table_tear(ppn) != 0)
 			return 1;
 		break;			/* it is a PAGE now */
+	case CAP_FLOW:
+		if (!flow_forget_cap(c, &filters))
+			return 1;
+		break;
 	case CAP_ENV:
 		/*
 		 * An environment ends with the capability that it was created with, which its parent holds: if the last of its
@@ -232,11 +237,15 @@ static bool has_descendants(const struct cap *c)
  */
 int cap_revoke(struct cap *c)
 {
+	unsigned filters = FILTER_BUDGET;
+
 	for (unsigned n = 0; n < REVOKE_BUDGET && has_descendants(c); n++) {
 		struct cap *d = c->next;
 		ppn_t ppn = d->object;
 		bool flow = d->type == CAP_FLOW;
 
+		if (flow && !flow_forget_cap(d, &filters))
+			break;
 		cap_unbind(d);
 		cap_remove(d);
 		if (flow && frame_of(ppn)->ncaps == 0) {	/* a derived flow has a page of its own */

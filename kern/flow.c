@@ -50,10 +50,11 @@ void filter_unbind(struct bound_filter *b)
 	system_info->filters = classifier.nfilters;
 }
 
-void flow_forget_cap(struct cap *c)
+bool flow_forget_cap(struct cap *c, unsigned *budget)
 {
-	while (c->binding != 0)
+	for (; c->binding != 0 && *budget > 0; --*budget)
 		filter_unbind((struct bound_filter *)c->binding);
+	return c->binding == 0;
 }
 
 void flow_page_end(ppn_t page)
@@ -67,7 +68,7 @@ void flow_end(struct cap *c)
 {
 	ppn_t page = c->object;
 
-	cap_unbind(c);
+	KASSERT(c->binding == 0);
 	cap_remove(c);
 	flow_page_end(page);
 	c->type = CAP_PAGE;

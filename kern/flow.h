@@ -33,11 +33,12 @@ extern struct classifier classifier;
 
 /* Boot: make c, whose page is claimed as KOBJ, the root flow of the machine: everything. */
 void flow_root(struct cap *c);
-/* Unbind the filters under a flow capability. */
-void flow_forget_cap(struct cap *c);
+#define FILTER_BUDGET 64	/* filters that one call unbinds */
+/* Unbind filters under a flow capability, at most *budget, which shrinks by as many. True when none is left. */
+bool flow_forget_cap(struct cap *c, unsigned *budget);
 /* The last capability of a flow's page is gone: the page is ordinary memory again. */
 void flow_page_end(ppn_t page);
-/* c, the only capability of its flow, becomes a PAGE. */
+/* c, the only capability of its flow and without filters, becomes a PAGE. */
 void flow_end(struct cap *c);
 /* Take the filter in a page out of the classifier, if it still is there. */
 void filter_end(ppn_t page);

@@ -45,7 +45,7 @@ struct nic {
 	void *driver;		/* in the first of its pages */
 	ticks_t tx_since;	/* nic_watch(): when a send was last completed or nothing was under way */
 	uint64_t tx_seen;
-	uint32_t spurious_run;
+	uint32_t fruitless;	/* interrupts since a frame came or a send was completed */
 };
 
 /* One piece of a packet: physically contiguous, pinned until the completion. */

@@ -36,6 +36,7 @@ static int ctx_end(ppn_t root, bool force)
 
 int object_end_step(struct cap *c, bool force)
 {
+	unsigned filters = FILTER_BUDGET;
 	int more = 0;
 
 	switch (c->type) {
@@ -55,6 +56,8 @@ int object_end_step(struct cap *c, bool force)
 		filter_end(c->object);
 		break;
 	case CAP_FLOW:
+		if (!flow_forget_cap(c, &filters))
+			return 1;
 		flow_end(c);		/* changes lists by itself */
 		return 0;
 	default:

@@ -116,9 +116,6 @@ static void sent(void *ctx, uint64_t cookie, int status)
 
 	(void)ctx;
 	KASSERT(cookie < TRANSMITS && t->busy);
-	/* A device that does not even confirm its reset may still read them: then they stay pinned for good. */
-	for (unsigned i = 0; i < t->npins && !nic.wedged; i++)
-		frame_unpin(t->pin[i]);
 	if (r != NULL) {
 		r->shared->sent[r->sent_idx % RING_SIZE] = t->cookie << 1 | (status != 0);
 		r->sent_idx++;
@@ -128,6 +125,12 @@ static void sent(void *ctx, uint64_t cookie, int status)
 		event_raise(r->owner, EV_RING(r->event));
 	}
 	transmits_busy--;
+	t->ring = NULL;
+	/* A device that does not even confirm its reset may still read them: then they stay pinned for good, and this accounts for it. */
+	if (nic.wedged)
+		return;
+	for (unsigned i = 0; i < t->npins; i++)
+		frame_unpin(t->pin[i]);
 	transmit_put(cookie);
 }
 
@@ -222,6 +225,8 @@ long sys_net_send(struct env *self, unsigned long ring, unsigned long flow, unsi
 	}
 	net_reap();
 	r = ring_at(rc);
+	if (nic.broken)
+		return -E_IO;		/* before a full table: that of a wedged device never empties */
 	if (transmit_free == 0 || r->in_flight == RING_SIZE)
 		return -E_FULL;
 	t = &transmits[transmit_free - 1];
@@ -304,8 +309,11 @@ int ring_end(ppn_t page)
 {
 	struct ring *r = page_kva(page);
 
-	while (r->filters != NULL)
+	for (unsigned n = 0; r->filters != NULL; n++) {
+		if (n == FILTER_BUDGET)
+			return 1;
 		filter_unbind(r->filters);
+	}
 	for (unsigned i = 0; i < RING_SIZE; i++)
 		if (r->buffer[i] != 0)
 			frame_unpin(r->buffer[i]);

@@ -45,7 +45,7 @@ void net_interrupt(unsigned irq);
 void net_reap(void);
 /* Is something being sent, whose end only net_reap() notices? */
 bool net_busy(void);
-/* Unbind filters, unpin buffers and the shared page. 0. */
+/* Unbind filters, unpin buffers and the shared page. 0 done, 1 call again: more filters are left. */
 int ring_end(ppn_t page);
 
 #endif

@@ -26,7 +26,7 @@
 #define SLOT		256
 #define FRAME_MIN	14
 #define BUFFERS_MIN	16
-#define SPURIOUS_MAX	10000	/* interrupts in a row without a cause */
+#define FRUITLESS_MAX	10000	/* interrupts in a row, whatever cause they name, without a frame or a completion */
 
 struct virtio_net {
 	struct virtq rx, tx;
@@ -159,13 +159,11 @@ bool nic_interrupt(struct nic *nic)
 	if (nic->broken || !nic->present)
 		return false;
 	cause = virtio_mmio_interrupt(nic->base);
-	if (cause == 0) {
-		nic->spurious++;
-		if (++nic->spurious_run > SPURIOUS_MAX)
-			nic_break(nic, "interrupts without a cause do not end");
-		return !nic->broken;
+	nic->spurious += cause == 0;
+	if (++nic->fruitless > FRUITLESS_MAX) {
+		nic_break(nic, "interrupts that bring nothing do not end");
+		return false;
 	}
-	nic->spurious_run = 0;
 	if ((cause & VIRTIO_MMIO_INT_CONFIG) != 0) {
 		/* The MAC address is what it was at the start; only the link may change. */
 		if (virtio_mmio_needs_reset(nic->base))
@@ -214,6 +212,8 @@ int nic_poll_rx(struct nic *nic, unsigned budget, void (*deliver)(void *ctx, con
 	}
 	nic->notifies += virtq_publish(&v->rx);
 	nic->rx_more = n == budget;
+	if (n > 0)
+		nic->fruitless = 0;
 	return n;
 }
 
@@ -287,6 +287,7 @@ unsigned nic_reap_tx(struct nic *nic, unsigned budget, void (*done)(void *ctx, u
 		virtq_free(&v->tx, chain);
 		v->busy[slot] = 0;
 		v->free_slot[v->nfree_slots++] = slot;
+		nic->fruitless = 0;
 		n++;
 		done(ctx, v->cookie[slot], 0);
 	}
