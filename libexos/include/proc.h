@@ -74,9 +74,11 @@ const char *proc_strerror(int err);
  *
  * The image's data is copied at once, for upcall handlers may touch it. Text, and what lies in regions that vm.h calls shared (also
  * vm_reserve(), vm_share(), vm_attach()), is shared. All else is bound read-only on both sides and copied when one of the two writes it;
- * until then its page is charged to the caller. The copy gets the caller's named grants, its own environment and context, and no
- * other capability: no rings, no children. It is not receptive to transfers until it calls pct_serve(). What vm_entries() returned is void there. Its start block names the caller as
- * parent. Not for the first environment, nor from an upcall handler.
+ * until then its page is charged to the caller.
+ *
+ * The copy gets the caller's named grants, its own environment and context, the right to notify, call and yield to the caller, and no
+ * other capability: no rings, no children. It is not receptive to transfers until it calls pct_serve(). What vm_entries() returned
+ * is void there. Not for the first environment, nor from an upcall handler.
  */
 struct proc_fork {
 	unsigned long guarantee;	/* pages promised to the copy; 0: it borrows */
@@ -84,6 +86,9 @@ struct proc_fork {
 	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
 };
 int proc_fork(const struct proc_fork *f, struct proc *p);
+
+/* In a copy: slot of the environment that it is a copy of (NOTIFY, CALL, YIELD). Elsewhere 0. */
+unsigned int proc_parent_slot(void);
 
 /* Let a stopped one run. Returns 0 or a negative E_* code. */
 int proc_run(const struct proc *p);

@@ -125,10 +125,12 @@ void *vm_attach(unsigned int slot, unsigned int npages, unsigned int prot);
 
 /*
  * The kernel's own entry for va, for reading, and behind it those of the pages that follow, for len bytes: the table itself is bound
- * read-only. So accessed and dirty bits (PTE_ACCESSED, PTE_DIRTY) cost a load. Bind with PROT_TRACK to have them start at 0. NULL: a table for
+ * read-only. So accessed and dirty bits (PTE_ACCESSED, PTE_DIRTY) cost a load. vm_track() makes them 0. NULL: a table for
  * these addresses is not the program's own (image and stack: the parent donated it), or there is no memory. Not inherited by fork().
  */
 const volatile uint64_t *vm_entries(const void *va, size_t len);
+/* Clear the accessed and dirty bits of the pages that are there, so that they tell of what comes. 512 neighbouring pages take one call. */
+int vm_track(void *va, size_t len);
 #define PTE_ACCESSED	0x40ul
 #define PTE_DIRTY	0x80ul
 

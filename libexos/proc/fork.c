@@ -27,6 +27,7 @@ jmp_buf proc_fork_there;
 /* All that the copy needs of this is in .bss, which is copied. */
 static struct proc made;
 static struct vm_copy copy;
+static unsigned int parent_slot, slot_for_parent;
 static union page {
 	struct start_block b;
 	struct start_segment force_alignment;
@@ -95,6 +96,8 @@ static long give_caps(const struct proc *p)
 	const struct start_grant *g = (const struct start_grant *)((const char *)b + b->grants);
 	long r = sys_cap_grant(p->env, p->env, self_slot(), RIGHT_NOTIFY | RIGHT_CALL | RIGHT_YIELD, 0, 0);
 
+	if (r == 0)
+		r = sys_cap_grant(self_slot(), p->env, slot_for_parent, RIGHT_NOTIFY | RIGHT_CALL | RIGHT_YIELD, 0, 0);
 	if (r == 0)
 		r = sys_cap_grant(p->ctx, p->env, ctx_slot(), RIGHT_MAP | RIGHT_RUN, 0, 0);
 	for (uint32_t i = 0; i < b->ngrants; i++)
@@ -167,8 +170,16 @@ static int go_on(struct proc *p)
 	for (unsigned int i = 0; i < made.ndonated; i++)
 		slot_free(made.donated[i]);
 	slot_free(copy.scratch);
+	if (parent_slot != 0)
+		slot_free(parent_slot);		/* our parent's parent, who is not ours */
+	parent_slot = slot_for_parent;
 	memset(p, 0, sizeof(*p));
 	return 1;
+}
+
+unsigned int proc_parent_slot(void)
+{
+	return parent_slot;
 }
 
 int proc_fork(const struct proc_fork *f, struct proc *p)
@@ -188,12 +199,16 @@ int proc_fork(const struct proc_fork *f, struct proc *p)
 	copy.sp = (uint64_t)__builtin_frame_address(0) - 512;
 	vm_touch((void *)(copy.sp - 4096), 8192);
 	copy.scratch = slot_alloc();
-	if (copy.scratch == 0)
+	slot_for_parent = slot_alloc();
+	if (copy.scratch == 0 || slot_for_parent == 0) {
+		slot_free(copy.scratch);
 		return -E_LIMIT;
+	}
 	if (setjmp(proc_fork_there) != 0)
 		return go_on(to);
 	r = build(f, p);
 	slot_free(copy.scratch);
+	slot_free(slot_for_parent);
 	if (r == 0 && f->slices != 0)
 		r = proc_slices(p, f->slices, f->first, f->count);
 	if (r == 0)

@@ -347,6 +347,30 @@ int vm_protect(void *va, size_t len, unsigned int prot)
 	return err;
 }
 
+int vm_track(void *va, size_t len)
+{
+	uint64_t start, end;
+
+	stack_ready();
+	if (!page_range(va, len, &start, &end))
+		return -E_INVAL;
+	for (uint64_t vpn = ptable_next(VPN(start), VPN(end)); vpn < VPN(end); vpn = ptable_next(vpn, VPN(end))) {
+		struct vm_entry e = ptable_lookup(vpn);
+		unsigned int n = 1;
+
+		while (e.prot != 0 && n < PAGES_MAX && follows(e, vpn + n, VPN(end)) && ptable_lookup(vpn + n).prot == e.prot)
+			n++;
+		if (e.prot != 0) {
+			long r = sys_page_protect(ctx_slot(), vpn * PAGE_SIZE, n, e.prot | PROT_TRACK);
+
+			if (r < 0 && r != -E_NOTBOUND)
+				return (int)r;
+		}
+		vpn += n;
+	}
+	return 0;
+}
+
 /* ---- there or not there ---- */
 
 static int touch_region(const struct region *r, uint64_t start, uint64_t end)

@@ -172,6 +172,36 @@ __attribute__((unused)) static int child(const struct child *c, struct proc *p)
 	return proc_spawn(&s, p);
 }
 
+/* Run bin/NAME beside the test with time and memory; its result is the test's. */
+__attribute__((unused)) static int demonstration(const char *name)
+{
+	const char *argv[] = { name, NULL };
+	struct proc_grant grants[] = { { .name = "console", .slot = start_slot("console"), .rights = RIGHT_USE } };
+	struct spawn s = { .argv = argv, .guarantee = 1024, .grants = grants, .ngrants = 1, .slices = start_slot("slices"), .count = 32 };
+	struct cpio_entry e;
+	struct proc p;
+	char file[64];
+	size_t len;
+	const void *a = test_archive(&len);
+	uint32_t free_before;
+	int status = -1;
+
+	snprintf(file, sizeof(file), "bin/%s", name);
+	if (a == NULL || cpio_find(a, len, file, &e) != 1) {
+		printf("FAILED: there is no %s in the archive\n", file);
+		return 1;
+	}
+	s.elf = e.data;
+	s.elf_bytes = e.size;
+	free_before = frames_free();
+	MUST(proc_spawn(&s, &p));
+	CHECK_IS(proc_wait(&p, deadline_us(90000000), &status), PROC_EXITED);
+	CHECK_IS(status, 0);
+	CHECK_IS(proc_end(&p), 0);
+	CHECK(free_before - frames_free() <= 8);	/* nothing of it is left but a page of slots, or a table */
+	return verdict();
+}
+
 /* ---- faults that a test expects ---- */
 
 static volatile struct {
