@@ -1,5 +1,5 @@
 /*
- * m14_code.c - M14, S2: code that is written and run, with and without fence.i: whoever forgets the fence harms only itself
+ * m14_code.c - M14: code that is written and run, with and without fence.i: whoever forgets the fence harms only itself
  *
  * The machine may run the old instructions or the new ones; nothing else may happen, and nobody else sees either.
  */

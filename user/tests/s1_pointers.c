@@ -1,5 +1,5 @@
 /*
- * s1_pointers.c - S1, S4: pointers and lengths that end nowhere, wrap, lie in the kernel, or name memory that must not be written
+ * s1_pointers.c - S1, S3, S4: pointers and lengths that end nowhere, wrap, lie in the kernel, or name memory that must not be written
  */
 #include "check.h"
 
