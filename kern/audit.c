@@ -168,8 +168,8 @@ static void audit_contexts(void)
 /* ---- frames ---- */
 
 /*
- * The free list: (1) doubly linked, and as long as free_frames says; (2) a free frame has no capability, owner, pin, and no
- * part in a larger page or a table; (3) it holds exactly the frames of type FREE.
+ * The free list: (1) doubly linked, but for what is before the first, and as long as free_frames says; (2) a free frame has no capability,
+ * owner, pin, word, and no part in a larger page or a table; (3) it holds exactly the frames of type FREE.
  */
 static void audit_free_list(void)
 {
@@ -178,7 +178,7 @@ static void audit_free_list(void)
 
 	for (ppn_t p = frame_any(); p != 0; prev = p, p = priv_of(p)->next) {
 		LAW(frame_exists(p), p, prev);
-		LAW(frame_of(p)->type == FRAME_FREE && priv_of(p)->prev == prev, p, prev);
+		LAW(frame_of(p)->type == FRAME_FREE && (prev == 0 || priv_of(p)->prev == prev), p, prev);
 		LAW(n++ < free_frames, p, free_frames);
 	}
 	LAW(n == free_frames, n, free_frames);
@@ -189,7 +189,8 @@ static void audit_free_list(void)
 			continue;
 		free++;
 		LAW(f->ncaps == 0 && priv_of(p)->caps.head == NULL && priv_of(p)->caps.count == 0, p, f->ncaps);
-		LAW(f->owner == 0 && f->pins == 0 && f->order == 0 && f->tail == 0 && f->parent == 0, p, f->owner);
+		LAW(f->owner == 0 && f->pins == 0 && f->order == 0 && f->tail == 0 && f->parent == 0 && f->level == 0 &&
+		    f->word == 0, p, f->owner);
 	}
 	LAW(free == free_frames, free, free_frames);
 }

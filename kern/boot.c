@@ -19,7 +19,8 @@
 
 #define SPARE_SLOTS	1024u	/* empty slots that the first environment starts with, at least */
 
-struct exposed_system *system_info;
+static struct exposed_system early_info;
+struct exposed_system *system_info = &early_info;	/* until there is a page of it */
 struct exposed_hart *hart_pages;
 
 static struct {

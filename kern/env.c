@@ -295,6 +295,7 @@ static void destroy_captab(struct env *e)
 		struct cap *c = priv_of(ppn)->caps.head;
 		bool own = frame_of(kva_page(c))->parent == e->page;
 
+		e->captab[e->ncaptab] = NULL;
 		page_unclaim(c);
 		if (own) {
 			cap_remove(c);

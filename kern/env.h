@@ -74,10 +74,10 @@ struct env {
 	uint32_t nslots;
 	uint32_t window_first, window_count;
 	uint32_t ncaptab;
-	struct cap *captab[CAPTAB_PAGES];	/* pages of the capability table */
 	uint32_t drop_cursor;		/* destruction: slots from here on are empty */
 	uint32_t sweep_cursor;		/* destruction: frames before this one are not charged to it any more */
 	uint32_t audit_count;
+	struct cap *captab[CAPTAB_PAGES];	/* pages of the capability table; NULL where there is none */
 };
 
 extern struct env *env_table[ENV_MAX];

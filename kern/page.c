@@ -14,7 +14,7 @@
 #define RIGHTS_PAGE	(PROT_R | PROT_W | PROT_X)
 #define LAST_OWNER_BOOT	(~0u)	/* whatever firmware and boot left there */
 
-struct frame *frames;
+struct frame *frames, *frames_public;
 struct frame_priv *frames_priv;
 ppn_t first_ppn, end_ppn;
 uint32_t free_frames, promised_frames;
@@ -39,6 +39,7 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 	first_ppn = first;
 	end_ppn = end;
 	frames = table;
+	frames_public = frames - first;
 	frames_priv = (struct frame_priv *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))) - first;
 	free_head = 0;
 	free_frames = promised_frames = 0;
@@ -46,47 +47,50 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 		frame_of(p)->type = FRAME_KERNEL;
 }
 
+/* Show the two counts to everyone; each word is consistent in itself. */
+static inline void tell(void)
+{
+	WRITE_ONCE(system_info->free_frames, free_frames);
+	WRITE_ONCE(system_info->promised_frames, promised_frames);
+}
+
 void frames_tell(void)
 {
-	if (system_info == NULL)
-		return;		/* early in the boot: nobody looks yet */
-	system_info->free_frames = free_frames;
-	system_info->promised_frames = promised_frames;
+	tell();
 }
 
-static void free_push(ppn_t ppn)
+/* The free frames are a list, `prev` meaning nothing in the first of them. */
+static inline void free_push(uint64_t ppn)
 {
-	struct frame_priv *p = priv_of(ppn);
+	const uint32_t head = free_head;
 
-	frame_of(ppn)->type = FRAME_FREE;
-	p->next = free_head;
-	p->prev = 0;
-	if (free_head != 0)
-		priv_of(free_head)->prev = ppn;
+	priv_of(ppn)->next = head;
+	if (head != 0)
+		priv_of(head)->prev = ppn;
 	free_head = ppn;
 	free_frames++;
-	frames_tell();
 }
 
-static void free_remove(ppn_t ppn)
+static inline void free_remove(ppn_t ppn)
 {
 	struct frame_priv *p = priv_of(ppn);
 
-	if (p->prev != 0)
+	if (ppn != free_head) {
 		priv_of(p->prev)->next = p->next;
-	else
+		if (p->next != 0)
+			priv_of(p->next)->prev = p->prev;
+	} else {
 		free_head = p->next;
-	if (p->next != 0)
-		priv_of(p->next)->prev = p->prev;
+	}
 	p->next = p->prev = 0;
 	free_frames--;
-	frames_tell();
 }
 
 void frame_give(ppn_t ppn)
 {
-	frame_of(ppn)->last_owner = LAST_OWNER_BOOT;
+	*frame_of(ppn) = (struct frame){ .type = FRAME_FREE, .last_owner = LAST_OWNER_BOOT };
 	free_push(ppn);
+	tell();
 }
 
 ppn_t frame_any(void)
@@ -94,39 +98,73 @@ ppn_t frame_any(void)
 	return free_head;
 }
 
+#define ZERO_STEP	64	/* words that are zeroed between two tests */
+
+/* n words, a multiple of ZERO_STEP, from the first of a page on. */
+static void zero_words(uint64_t *w, unsigned n)
+{
+	for (const uint64_t *end = w + n; w != end; w += ZERO_STEP) {
+#pragma GCC unroll 64
+		for (unsigned i = 0; i < ZERO_STEP; i++)
+			w[i] = 0;
+	}
+}
+
 static void zero_page(ppn_t ppn)
 {
-	uint64_t *w = page_kva(ppn);
-
-	for (unsigned i = 0; i < PAGE_SIZE / 8; i += 8) {
-		w[i] = 0;
-		w[i + 1] = 0;
-		w[i + 2] = 0;
-		w[i + 3] = 0;
-		w[i + 4] = 0;
-		w[i + 5] = 0;
-		w[i + 6] = 0;
-		w[i + 7] = 0;
-	}
+	zero_words(page_kva(ppn), PAGE_SIZE / 8);
 }
 
 void frame_take_boot(ppn_t ppn, enum cap_type as)
 {
 	free_remove(ppn);
+	tell();
 	zero_page(ppn);
 	frame_of(ppn)->last_owner = 0;
 	frame_of(ppn)->type = FRAME_KOBJ;
 	frame_of(ppn)->level = as;
 }
 
-/* c, empty, becomes the one capability of a page that has none. */
-static void first_cap(struct cap *c, ppn_t ppn, unsigned order)
+/* c, empty, becomes the one capability of a page that has none, f being the record of its frame. */
+static inline void first_cap(struct cap *c, struct frame *f, uint64_t ppn, unsigned order)
 {
 	c->type = CAP_PAGE;
 	c->rights = RIGHTS_PAGE;
+	c->depth = 0;
 	c->aux = order;
 	c->object = ppn;
-	cap_insert_first(c);
+	priv_of(ppn)->caps = (struct cap_list){ .head = c, .count = 1 };
+	f->ncaps = 1;
+}
+
+/*
+ * A free frame becomes data of payer, who was charged. True: it changes hands, and is to be zeroed, for nobody reads what the last owner
+ * left; its own data it may find again. All words of a free frame but type and last_owner are 0.
+ */
+static inline bool frame_begin(ppn_t ppn, const struct env *payer)
+{
+	struct frame *f = frame_of(ppn);
+	uint32_t last = f->last_owner;
+
+	free_remove(ppn);
+	f->type = FRAME_DATA;
+	f->owner = payer->id;
+	f->last_owner = 0;
+	return last != payer->id && last != 0;
+}
+
+/* The way back, of one that nobody can reach any more. */
+static inline void frame_end(uint64_t ppn, uint32_t owner)
+{
+	struct frame *f = frame_of(ppn);
+
+	f->type = FRAME_FREE;
+	f->level = f->order = f->tail = 0;
+	f->owner = 0;
+	f->last_owner = owner;
+	f->ncaps = f->parent = 0;
+	f->word = 0;
+	free_push(ppn);
 }
 
 int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
@@ -140,40 +178,27 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 		return -E_QUOTA;
 
 	for (ppn_t i = 0; i < n; i++) {
-		struct frame *f = frame_of(ppn + i);
-
-		free_remove(ppn + i);
-		/* A frame changes hands: nobody reads what the last owner left. Its own data it may find again. */
-		if (f->last_owner != 0 && f->last_owner != payer->id)
+		if (frame_begin(ppn + i, payer))
 			zero_page(ppn + i);
-		f->last_owner = 0;
-		f->type = FRAME_DATA;
-		f->owner = payer->id;
-		f->word = 0;
-		f->order = i == 0 ? order : 0;
-		f->tail = i != 0;
-		f->parent = i != 0 ? ppn : 0;
+		if (i != 0) {
+			frame_of(ppn + i)->tail = 1;
+			frame_of(ppn + i)->parent = ppn;
+		}
 	}
-	first_cap(c, ppn, order);
+	tell();
+	frame_of(ppn)->order = order;
+	first_cap(c, frame_of(ppn), ppn, order);
 	return 0;
 }
 
 static void frame_free(ppn_t ppn)
 {
-	struct frame *first = frame_of(ppn);
-	ppn_t n = pages_of_order(first->order);
-	uint32_t owner = first->owner;
+	ppn_t n = pages_of_order(frame_of(ppn)->order);
+	uint32_t owner = frame_of(ppn)->owner;
 
-	for (ppn_t i = 0; i < n; i++) {
-		struct frame *f = frame_of(ppn + i);
-
-		f->last_owner = owner != 0 ? owner : LAST_OWNER_BOOT;
-		f->owner = 0;
-		f->order = f->tail = f->level = 0;
-		f->parent = 0;
-		f->word = 0;
-		free_push(ppn + i);
-	}
+	for (ppn_t i = 0; i < n; i++)
+		frame_end(ppn + i, owner != 0 ? owner : LAST_OWNER_BOOT);
+	tell();
 	env_uncharge(owner, n);
 }
 
@@ -256,13 +281,40 @@ void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_ty
 	zero_page(c->object);
 }
 
+#define ENV_WORDS	(((offsetof(struct env, captab) / 8) / ZERO_STEP + 1) * ZERO_STEP)	/* behind them are empty slots of captab */
+static_assert(ENV_WORDS <= PAGE_SIZE / 8, "they lie in the page");
+
+/* Nothing of the kernel's stays in the page of an object that ended. */
+static void forget_content(const struct cap *c)
+{
+	uint64_t *w = page_kva(c->object);
+
+	switch (c->type) {
+	case CAP_TABLE:
+	case CAP_CAPTAB:
+		break;			/* every entry was cleared when it went */
+	case CAP_CTX:
+		zero_words(w + SV39_USER_ROOT, SV39_ENTRIES - SV39_USER_ROOT);
+		break;
+	case CAP_ENV:
+		zero_words(w, ENV_WORDS);
+		break;
+	default:
+		zero_words(w, PAGE_SIZE / 8);
+	}
+#if EXOS_DEBUG || EXOS_HOST
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		KASSERT(w[i] == 0);
+#endif
+}
+
 void page_unclaim(struct cap *c)
 {
 	struct frame *f = frame_of(c->object);
 	struct frame_priv *p = priv_of(c->object);
 
 	page_forget();
-	zero_page(c->object);
+	forget_content(c);
 	f->type = FRAME_DATA;
 	f->level = 0;
 	f->parent = 0;
@@ -287,11 +339,11 @@ static struct {
 	uint64_t key;
 	pte_t *table;
 	struct frame_priv *priv;
+	const struct frame_priv *root;
 	const struct env *self;
 	uint64_t ctx;
 	uint64_t area;			/* addresses >> 21 */
 	uint64_t root_binding;		/* binding of address 0 */
-	const struct frame_priv *root;
 } known scratch;
 
 void page_forget(void)
@@ -328,6 +380,7 @@ static pte_t *leaf_entry(uint64_t binding)
 		known.key = binding >> 9;
 		known.table = e - binding % SV39_ENTRIES;
 		known.priv = priv_of(kva_page(e));
+		known.root = priv_of(binding_root(binding));
 		known.self = NULL;
 	}
 	return e;
@@ -342,7 +395,6 @@ static void know_right(const struct env *self, unsigned long ctx, ppn_t root, va
 	known.ctx = ctx;
 	known.area = va >> (PAGE_SHIFT + 9);
 	known.root_binding = binding_of(root, 0);
-	known.root = priv_of(root);
 }
 
 bool page_known_is_true(void)
@@ -354,13 +406,12 @@ bool page_known_is_true(void)
 	if (known.key == 0)
 		return known.self == NULL;
 	if (!frame_exists(root) || frame_of(root)->type != FRAME_TABLE || frame_of(root)->level != 2 ||
-	    sv39_entry(root, va, 0) != known.table || priv_of(kva_page(known.table)) != known.priv)
+	    sv39_entry(root, va, 0) != known.table || priv_of(kva_page(known.table)) != known.priv || known.root != priv_of(root))
 		return false;
 	if (known.self == NULL)
 		return true;
 	x = env_table[known.self->id & ENV_INDEX_MASK] == known.self ? cap_get(known.self, known.ctx, CAP_CTX) : NULL;
-	return x != NULL && (x->rights & RIGHT_MAP) && x->object == root && known.root == priv_of(root) &&
-	       known.area == va >> (PAGE_SHIFT + 9) && known.root_binding == binding_of(root, 0);
+	return x != NULL && (x->rights & RIGHT_MAP) && x->object == root && known.area == va >> (PAGE_SHIFT + 9) && known.root_binding == binding_of(root, 0);
 }
 
 /* Clear a valid leaf and the binding behind it. */
@@ -476,7 +527,7 @@ static inline bool npages_ok(unsigned long va, unsigned long npages)
 	       (va & (PAGE_SIZE - 1)) == 0;
 }
 
-long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
+static noinline long alloc_long(struct env *self, unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
 {
 	int err;
 	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
@@ -497,6 +548,73 @@ long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, uns
 	}
 	err = page_take(e, c, frame, order);
 	return err != 0 ? err : (long)frame;
+}
+
+static noinline long zeroed(ppn_t ppn)
+{
+	zero_page(ppn);
+	return ppn;
+}
+
+/* The short road is for the first free page, for a caller who was promised one more: then what is free covers it. */
+long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
+{
+	struct exposed_env *account = self->pub;
+	const uint32_t id = self->id;
+	const uint64_t ppn = free_head;
+	struct frame_priv *p;
+	struct cap *c;
+	struct frame *f;
+	uint32_t last;
+
+	if ((env | order | (frame ^ FRAME_ANY)) != 0 || slot == 0 || slot >= self->nslots || (c = cap_at(self, slot))->type != CAP_NONE ||
+	    ppn == 0 || account->guarantee - account->promised_on <= account->held)
+		return alloc_long(self, env, slot, frame, order);
+	f = frame_of(ppn);
+	account->held++;
+	promised_frames--;
+	free_frames--;
+	tell();
+	p = priv_of(ppn);
+	free_head = p->next;
+	p->next = p->prev = 0;
+	first_cap(c, f, ppn, 0);
+	last = f->last_owner;
+	f->type = FRAME_DATA;
+	f->owner = id;
+	f->last_owner = 0;
+	return last == id || last == 0 ? (long)ppn : zeroed(ppn);
+}
+
+struct short_answer page_delete(struct env *self, unsigned long slot)
+{
+	struct exposed_env *account = self->pub;
+	const uint32_t id = self->id;
+	struct cap *c;
+	uint64_t b, ppn;
+
+	if (slot >= self->nslots || (c = cap_at(self, slot))->type != CAP_PAGE || c->aux != 0)
+		return (struct short_answer){ 0, 0 };
+	ppn = c->object;
+	b = c->binding;
+	if (frame_of(ppn)->owner != id || frame_of(ppn)->ncaps != 1 || frame_of(ppn)->pins != 0 || (b != 0 && b >> 9 != known.key))
+		return (struct short_answer){ 0, 0 };
+	/* Its neighbours in the list of the page were none. */
+	c->type = CAP_NONE;
+	c->rights = c->depth = c->aux = 0;
+	c->object = 0;
+	c->binding = 0;
+	if (b != 0) {
+		sv39_clear(known.table + b % SV39_ENTRIES);
+		known.priv->live--;
+		ctx_fence_page_of(known.root, binding_va(b));
+	}
+	priv_of(ppn)->caps = (struct cap_list){ 0 };
+	frame_end(ppn, id);
+	if (--account->held < account->guarantee - account->promised_on)
+		promised_frames++;
+	tell();
+	return (struct short_answer){ 0, 1 };
 }
 
 /* A page capability in a slot that may be bound: PAGE, or TABLE for reading. */
@@ -541,11 +659,12 @@ static noinline long bind_range(struct env *self, unsigned long ctx, unsigned lo
 long sys_page_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long slot, unsigned long npages,
 		   unsigned long prot)
 {
-	const pte_t bits = leaf_bits(prot);
-	struct cap *c = cap_get(self, slot, CAP_PAGE);
+	struct cap *c;
+	pte_t bits;
 
-	if (npages != 1 || bits == 0 || !known_right(self, ctx, va) || *known_entry(va) != 0 || c == NULL || c->aux != 0 ||
-	    c->binding != 0 || (prot & ~(unsigned long)c->rights) != 0)
+	if (npages != 1 || !known_right(self, ctx, va) || *known_entry(va) != 0 || slot >= self->nslots ||
+	    (c = cap_at(self, slot))->type != CAP_PAGE || c->aux != 0 || c->binding != 0 || prot >= PROT_TRACK ||
+	    (prot & ~(unsigned long)c->rights) != 0 || (bits = leaf_bits(prot)) == 0)
 		return bind_range(self, ctx, va, slot, npages, prot);
 	c->binding = known_binding(va);
 	sv39_set_leaf(known_entry(va), c->object, bits);
@@ -783,7 +902,7 @@ long sys_page_split(struct env *self, unsigned long slot, unsigned long others)
 		frame_of(part)->tail = 0;
 		frame_of(part)->order = order;
 		frame_of(part)->parent = 0;
-		first_cap(cap_slot(self, others + i - 1), part, order);
+		first_cap(cap_slot(self, others + i - 1), frame_of(part), part, order);
 	}
 	return 0;
 }

@@ -34,7 +34,8 @@ struct frame_priv {
 static_assert(sizeof(struct frame_priv) == 32 && sizeof(struct frame) == 32, "indexed by a shift");
 
 extern struct frame *frames;		/* indexed by ppn - first_ppn */
-extern struct frame_priv *frames_priv;	/* indexed by ppn: begins where that of frame 0 would stand */
+extern struct frame *frames_public;	/* indexed by ppn: begin where that of frame 0 would stand */
+extern struct frame_priv *frames_priv;
 extern ppn_t first_ppn, end_ppn;
 extern uint32_t free_frames, promised_frames;
 
@@ -42,7 +43,7 @@ extern uint32_t free_frames, promised_frames;
 void frames_tell(void);
 
 static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
-static inline struct frame *frame_of(ppn_t ppn) { return &frames[ppn - first_ppn]; }
+static inline struct frame *frame_of(uint64_t ppn) { return &frames_public[ppn]; }
 static inline struct frame_priv *priv_of(uint64_t ppn) { return &frames_priv[ppn]; }
 
 static inline uint64_t binding_of(ppn_t root, vaddr_t va) { return (uint64_t)root << 27 | va >> PAGE_SHIFT; }
@@ -88,8 +89,20 @@ void frame_unpin(ppn_t ppn);
 int page_claimable(const struct cap *c);
 /* It does: zero it, type first. Its capability becomes `as`. */
 void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_type as);
-/* The way back: zero the page, its one capability becomes a PAGE. */
+/*
+ * The way back: the page is zeroed, its one capability becomes a PAGE. Page tables, but for the kernel's half of a root, and capability
+ * tables are emptied before this, and hold zeros only.
+ */
 void page_unclaim(struct cap *c);
+
+/*
+ * The short road of cap_delete(): the only capability of a page of 4 KiB that nothing pins and its holder pays for, bound nowhere or in
+ * the table that is known. done 0: nothing happened, take the long one.
+ */
+struct short_answer {
+	long result, done;
+};
+struct short_answer page_delete(struct env *self, unsigned long slot);
 
 /*
  * Write the leaf for va in the context so that it reaches the page of c, undoing what stood there and where c was bound before.

@@ -32,6 +32,9 @@ static pte_t direct_l1[SV39_ENTRIES] PAGE_ALIGNED;
 static pte_t image_l0[IMAGE_TABLES][SV39_ENTRIES] PAGE_ALIGNED;
 static pte_t direct_l0[IMAGE_TABLES][SV39_ENTRIES] PAGE_ALIGNED;
 
+static uint16_t filled[SV39_ENTRIES - SV39_USER_ROOT];	/* entries of the kernel's half that lead somewhere */
+static unsigned nfilled;
+
 ppn_t kernel_root_ppn;
 
 static paddr_t physical(const void *image_address)
@@ -80,12 +83,19 @@ static void map_memory(const struct machine *m)
 			kernel_root[SV39_USER_ROOT + sv39_index(pa, 2)] = entry(pa, KERNEL_RW);
 	}
 	kernel_root[SV39_USER_ROOT + sv39_index(IMAGE_PHYSICAL, 2)] = entry(physical(direct_l1), PTE_V);
+	for (unsigned i = SV39_USER_ROOT; i < SV39_ENTRIES; i++)
+		if (kernel_root[i] != 0)
+			filled[nfilled++] = i;
 	arch_fence_all();	/* replaces the boot mapping: no walk may use it any longer */
 }
 
+/* Most entries of the kernel's half are empty, as they are in the new root: there are as many others as GiB of memory, and the image. */
 void arch_root_init(ppn_t root)
 {
-	memcpy((pte_t *)page_kva(root) + SV39_USER_ROOT, kernel_root + SV39_USER_ROOT, PAGE_SIZE / 2);
+	pte_t *to = page_kva(root);
+
+	for (unsigned i = 0; i < nfilled; i++)
+		to[filled[i]] = kernel_root[filled[i]];
 }
 
 static void say_hello(const struct machine *m)

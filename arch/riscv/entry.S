@@ -12,7 +12,7 @@
  *	yield to somebody	115
  *	any call		25 + its C code + 15
  *
- * What a call leaves in t0-t6 and a1-a7: t2-t6 are still the user's, for the kernel's C code is compiled without them and without t0
+ * What a call leaves in t0-t6 and a1-a7: t2-t6 are still the user's, for the kernel's C code is compiled without them
  * (registers.py holds it to that); the others are cleared.
  */
 #include "arch/riscv/offsets.h"
@@ -83,14 +83,14 @@ call_long:
 	ld	sp, H_STACK(tp)
 	csrw	sscratch, zero
 	jalr	t1
-
+call_done:
 	/* Back from a call that never gives the processor away: the same environment goes on, with a0 as result. */
 	ld	t1, H_CURRENT(tp)
 	csrw	sscratch, t1
 	ld	ra, E_X(1)(t1)
 	ld	sp, E_X(2)(t1)
 	ld	tp, E_X(4)(t1)
-	.irp	r, t0, t1, a1, a2, a3, a4, a5, a6, a7
+	.irp	r, t0, t1, t2, a1, a2, a3, a4, a5, a6, a7
 	li	\r, 0			/* no value of the kernel's leaves it */
 	.endr
 	sret
@@ -104,6 +104,20 @@ call_unknown:
 	li	t0, 0
 	li	t1, 0
 	sret
+
+/*
+ * call_delete - what call_entry[] names for cap_delete: most often a page goes, nobody else will run, and page_delete() does it all.
+ *   a0, a1, sp, tp as in `call`; the second word of the answer is 0 when it did nothing
+ */
+	.globl	call_delete
+call_delete:
+	sd	a1, E_X(11)(a0)
+	call	page_delete
+	bnez	a1, call_done
+	ld	a0, H_CURRENT(tp)
+	ld	a1, E_X(11)(a0)
+	li	t0, CALL_DELETE
+	/* fall through */
 
 /*
  * call_full - what call_entry[] names for calls after which somebody else may run: the caller is saved as after a function

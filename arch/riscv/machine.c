@@ -55,7 +55,7 @@ static struct {
 
 /* ---- entry table ---- */
 
-long call_full(void);
+long call_full(void), call_delete(void);
 
 /* What entry.S jumps to: the C function itself, or call_full for calls after which somebody else may run. */
 #pragma GCC diagnostic push
@@ -74,8 +74,12 @@ const void *const call_entry[CALL_COUNT] = {
 #define X(name) [CALL_##name] = (const void *)call_full,
 	SWITCHING_CALLS(X)
 #undef X
+#ifndef EXOS_DEBUG			/* the audit follows every call */
+	[CALL_cap_delete] = (const void *)call_delete,
+#endif
 };
 #pragma GCC diagnostic pop
+static_assert(CALL_DELETE == CALL_cap_delete, "entry.S knows this one");
 static_assert(CALLS == CALL_COUNT, "entry.S knows how many calls there are");
 static_assert(CALL_pct_call == 1 && CALL_pct_reply == 2 && CALL_pct_send == 3 && CALL_yield == TRANSFERS_END && FAST_END == CALL_yield + 1,
 	      "entry.S knows which are transfers");

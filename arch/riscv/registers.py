@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-RESERVED = re.compile(r"\b(t0|t2|t3|t4|t5|t6)\b")
+RESERVED = re.compile(r"\b(t3|t4|t5|t6)\b")
 
 
 def main():

@@ -88,7 +88,8 @@ struct exposed_system {
 	uint32_t free_frames, promised_frames;
 	uint32_t nharts, asid_bits;
 	uint64_t asid_generation;
-	uint64_t fences_page, fences_asid, fences_all;
+	uint64_t fences_page;	/* fences of one address: only the debug kernel counts them */
+	uint64_t fences_asid, fences_all;
 	uint64_t rx_packets, rx_unclaimed, rx_dropped, tx_packets, tx_refused;
 	uint32_t nic_present, nic_broken;
 	uint8_t  mac[6], zero[2];

@@ -25,42 +25,70 @@ const char *exos_errname(long err);
 
 #ifdef __riscv
 
-/* a0: number in, result out. The arguments a1..a6 are lost like every register that a call need not keep. */
+/* a0: number in, result out. The arguments, and all registers that a call need not keep, are lost. */
+#define CALL_WORD(n, w) register long a##n __asm__("a" #n) = (long)(w)
+#define CALL_LOST "a7", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "memory"
+
+/* Any number, with all words. */
 static inline long exos_call(long number, long w1, long w2, long w3, long w4, long w5, long w6)
 {
-	register long a0 __asm__("a0") = number;
-	register long a1 __asm__("a1") = w1;
-	register long a2 __asm__("a2") = w2;
-	register long a3 __asm__("a3") = w3;
-	register long a4 __asm__("a4") = w4;
-	register long a5 __asm__("a5") = w5;
-	register long a6 __asm__("a6") = w6;
+	CALL_WORD(0, number);
+	CALL_WORD(1, w1);
+	CALL_WORD(2, w2);
+	CALL_WORD(3, w3);
+	CALL_WORD(4, w4);
+	CALL_WORD(5, w5);
+	CALL_WORD(6, w6);
 
-	__asm__ volatile("ecall"
-			 : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6)
-			 :
-			 : "a7", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "memory");
+	__asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6) : : CALL_LOST);
 	return a0;
 }
 
 #define STUB_0(name) \
-	static inline long sys_##name(void) { return exos_call(CALL_##name, 0, 0, 0, 0, 0, 0); }
-#define STUB_1(name, t1, a1) \
-	static inline long sys_##name(t1 a1) { return exos_call(CALL_##name, (long)a1, 0, 0, 0, 0, 0); }
-#define STUB_2(name, t1, a1, t2, a2) \
-	static inline long sys_##name(t1 a1, t2 a2) { return exos_call(CALL_##name, (long)a1, (long)a2, 0, 0, 0, 0); }
-#define STUB_3(name, t1, a1, t2, a2, t3, a3) \
-	static inline long sys_##name(t1 a1, t2 a2, t3 a3) \
-	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, 0, 0, 0); }
-#define STUB_4(name, t1, a1, t2, a2, t3, a3, t4, a4) \
-	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4) \
-	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, 0, 0); }
-#define STUB_5(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
-	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5) \
-	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, (long)a5, 0); }
-#define STUB_6(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
-	static inline long sys_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5, t6 a6) \
-	{ return exos_call(CALL_##name, (long)a1, (long)a2, (long)a3, (long)a4, (long)a5, (long)a6); }
+	static inline long sys_##name(void) \
+	{ \
+		CALL_WORD(0, CALL_##name); \
+		__asm__ volatile("ecall" : "+r"(a0) : : "a1", "a2", "a3", "a4", "a5", "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_1(name, t1, w1) \
+	static inline long sys_##name(t1 w1) \
+	{ \
+		CALL_WORD(0, CALL_##name); CALL_WORD(1, w1); \
+		__asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : : "a2", "a3", "a4", "a5", "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_2(name, t1, w1, t2, w2) \
+	static inline long sys_##name(t1 w1, t2 w2) \
+	{ \
+		CALL_WORD(0, CALL_##name); CALL_WORD(1, w1); CALL_WORD(2, w2); \
+		__asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2) : : "a3", "a4", "a5", "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_3(name, t1, w1, t2, w2, t3, w3) \
+	static inline long sys_##name(t1 w1, t2 w2, t3 w3) \
+	{ \
+		CALL_WORD(0, CALL_##name); CALL_WORD(1, w1); CALL_WORD(2, w2); CALL_WORD(3, w3); \
+		__asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3) : : "a4", "a5", "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_4(name, t1, w1, t2, w2, t3, w3, t4, w4) \
+	static inline long sys_##name(t1 w1, t2 w2, t3 w3, t4 w4) \
+	{ \
+		CALL_WORD(0, CALL_##name); CALL_WORD(1, w1); CALL_WORD(2, w2); CALL_WORD(3, w3); CALL_WORD(4, w4); \
+		__asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4) : : "a5", "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_5(name, t1, w1, t2, w2, t3, w3, t4, w4, t5, w5) \
+	static inline long sys_##name(t1 w1, t2 w2, t3 w3, t4 w4, t5 w5) \
+	{ \
+		CALL_WORD(0, CALL_##name); CALL_WORD(1, w1); CALL_WORD(2, w2); CALL_WORD(3, w3); CALL_WORD(4, w4); CALL_WORD(5, w5); \
+		__asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5) : : "a6", CALL_LOST); \
+		return a0; \
+	}
+#define STUB_6(name, t1, w1, t2, w2, t3, w3, t4, w4, t5, w5, t6, w6) \
+	static inline long sys_##name(t1 w1, t2 w2, t3 w3, t4 w4, t5 w5, t6 w6) \
+	{ return exos_call(CALL_##name, (long)w1, (long)w2, (long)w3, (long)w4, (long)w5, (long)w6); }
 
 #define STUB(name, count, ...) STUB_##count(name, ##__VA_ARGS__)
 #define APART(name, count, ...)
@@ -74,6 +102,8 @@ EXOS_CALL_LIST(STUB, APART)
 #undef STUB_4
 #undef STUB_5
 #undef STUB_6
+#undef CALL_WORD
+#undef CALL_LOST
 
 /*
  * Calls that give the processor away, in upcall/switch.S: they save what the rules of C keep on the stack, and the stack pointer

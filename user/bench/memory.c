@@ -220,14 +220,15 @@ static uint64_t foreign_frame(void)
 	return 0;
 }
 
-/* Allocate, bind, touch, free. */
+/* Allocate, bind, touch, free: the three calls with their arguments, and the store. */
 static uint64_t page_life(uint64_t frame, unsigned int slot)
 {
+	const unsigned long ctx = ctx_slot(), va = AREA_FREE;
 	uint64_t from = instret();
 
 	sys_page_alloc(0, slot, frame, 0);
-	sys_page_bind(ctx_slot(), AREA_FREE, slot, 1, RW);
-	*(volatile uint64_t *)AREA_FREE = 1;
+	sys_page_bind(ctx, va, slot, 1, RW);
+	*(volatile uint64_t *)va = 1;
 	sys_cap_delete(slot);
 	return instret() - from;
 }
