@@ -608,7 +608,7 @@ static bool call_step(struct sim_drive *d, struct env *e)
 	bool used;
 	long r;
 
-	if (spared(e, call, (unsigned long[]){ 0 }) && call == CALL_exit)
+	if (call == CALL_exit && spared(e, call, a))
 		return false;
 	sim_run(e);
 	if (strpbrk(shape, "bu") != NULL && !one_in(d, 4))
@@ -757,13 +757,13 @@ bool sim_drive_step(struct sim_drive *d)
 	return true;
 }
 
-void sim_drive_end_all(void)
+bool sim_drive_end_all(void)
 {
 	struct env *init = sim_init_env;
 
 	/* It may run in a context whose last capability one of them holds: then it goes with it, and the machine goes off. */
 	if (setjmp(sim_power) != 0)
-		return;
+		return false;
 	sim_power_armed = true;
 	for (unsigned n = 0; n < 1000000 && init->child != NULL; n++) {
 		for (unsigned s = 1; s < init->nslots; s++) {
@@ -776,4 +776,5 @@ void sim_drive_end_all(void)
 	sim_power_armed = false;
 	if (init->child != NULL)
 		sim_fail("sim: children do not end");
+	return true;
 }

@@ -22,7 +22,7 @@ struct sim_drive {
 
 /* One operation. False: the data is used up, or the machine was switched off. */
 bool sim_drive_step(struct sim_drive *d);
-/* End every environment but the first, and take back what it has made beyond its beginning. */
-void sim_drive_end_all(void);
+/* End every environment but the first. False: the first went with one of them, and the machine was switched off. */
+bool sim_drive_end_all(void);
 
 #endif

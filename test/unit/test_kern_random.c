@@ -38,6 +38,16 @@ static struct operation *operations;
 static unsigned noperations;
 static const struct sim_config *machine;
 
+/* Afterwards everything goes, and not a frame is missing. */
+static void end_all(void)
+{
+	if (!sim_drive_end_all())
+		return;
+	for (ppn_t p = first_ppn; p < end_ppn; p++)
+		if (frame_of(p)->owner != 0 && frame_of(p)->owner != sim_init_env->id)
+			sim_fail("a frame is charged to somebody who is gone");
+}
+
 static void fail_quietly(const char *sentence)
 {
 	if (!quiet)
@@ -62,7 +72,7 @@ static bool still_fails(bool trace)
 			if (!operations[i].left_out && !sim_drive_step(&d))
 				_exit(0);
 		}
-		sim_drive_end_all();
+		end_all();
 		_exit(0);
 	}
 	return child > 0 && waitpid(child, &status, 0) == child && !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -131,11 +141,7 @@ static bool sequence(struct sim_drive *d, unsigned length)
 	}
 	if (!on || sim_init_env->state != ENV_READY)
 		return true;
-	/* Afterwards everything goes, and not a frame is missing. */
-	sim_drive_end_all();
-	for (ppn_t p = first_ppn; p < end_ppn; p++)
-		if (frame_of(p)->owner != 0 && frame_of(p)->owner != sim_init_env->id)
-			sim_fail("a frame is charged to somebody who is gone");
+	end_all();
 	return true;
 }
 
