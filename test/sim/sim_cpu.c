@@ -119,6 +119,14 @@ static void ecall(void)
 
 	sim_counts.calls++;
 	sim_cpu.x[0] += 4;
+	if (n == CALL_cap_delete) {
+		struct short_answer answer = page_delete(e, a[0]);
+
+		if (answer.done) {
+			sim_cpu.x[A0] = (uint64_t)answer.result;
+			goto done;
+		}
+	}
 	if (n < CALL_COUNT && (switches(n) || transfers(n))) {
 		unsigned long args[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
 
@@ -132,6 +140,7 @@ static void ecall(void)
 		return;
 	}
 	sim_cpu.x[A0] = n < CALL_COUNT ? (uint64_t)call_table[n](e, a[0], a[1], a[2], a[3], a[4], a[5]) : (uint64_t)-E_NOCALL;
+done:
 	if (sim_current() != e)
 		panic(__FILE__, __LINE__, "sim: an ordinary call gave the processor away", n, 0);
 	for (unsigned r = A1; r <= A7; r++)
