@@ -9,7 +9,7 @@
  *	linear.c	a vector indexed by page number, itself filled page by page
  *
  * A program takes another with a line in one of its files, which user/CMakeLists.txt reads:  / * link: vm_inverted * /, and its own by
- * defining the six functions below: the linker then leaves radix.c in the archive. docs/page-table-tutorial.md does that.
+ * defining the five functions below: the linker then leaves radix.c in the archive. docs/page-table-tutorial.md does that.
  *
  * The functions are called while a page fault is served. They may touch only the image, the upcall stack and pages that
  * ptable_commit() bound, use no floating-point registers, and take less than 4 KiB of stack. They never run in two places at once.
