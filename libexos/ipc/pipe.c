@@ -94,7 +94,7 @@ static void tell(struct pipe *p, uint32_t *sleeps)
  * Wait until `least` can be moved. First the other side gets the rest of the slice, for it is the one that is waited for; not when there
  * are other threads here, who have something better to do.
  */
-static long await(struct pipe *p, bool reader, long least, unsigned long deadline)
+static __attribute__((noinline)) long await_long(struct pipe *p, bool reader, long least, unsigned long deadline)
 {
 	uint32_t *sleeps = reader ? &p->s->reader_sleeps : &p->s->writer_sleeps;
 	bool yielded = preempt_ops != NULL;
@@ -124,21 +124,38 @@ static long await(struct pipe *p, bool reader, long least, unsigned long deadlin
 	}
 }
 
+static long await(struct pipe *p, bool reader, long least, unsigned long deadline)
+{
+	long n = possible(p, reader);
+
+	return n >= least ? n : await_long(p, reader, least, deadline);
+}
+
 /* n bytes at an index of the ring, which may go over its end. */
 static void put(struct pipe *p, uint32_t at, const void *from, uint32_t n)
 {
 	uint32_t i = at & (p->bytes - 1), first = n < p->bytes - i ? n : p->bytes - i;
 
+	if (n == 1) {
+		p->s->ring[i] = *(const uint8_t *)from;
+		return;
+	}
 	memcpy(p->s->ring + i, from, first);
-	memcpy(p->s->ring, (const char *)from + first, n - first);
+	if (n > first)
+		memcpy(p->s->ring, (const char *)from + first, n - first);
 }
 
 static void get(const struct pipe *p, uint32_t at, void *to, uint32_t n)
 {
 	uint32_t i = at & (p->bytes - 1), first = n < p->bytes - i ? n : p->bytes - i;
 
+	if (n == 1) {
+		*(uint8_t *)to = p->s->ring[i];
+		return;
+	}
 	memcpy(to, p->s->ring + i, first);
-	memcpy((char *)to + first, p->s->ring, n - first);
+	if (n > first)
+		memcpy((char *)to + first, p->s->ring, n - first);
 }
 
 static void moved_head(struct pipe *p, uint32_t n)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "start.h"
 #include "upcall.h"
@@ -85,14 +86,17 @@ void handle_faults(const void *entry)
 	MUST(sys_env_set(0, ENV_HANDLER, UP_FAULT, (unsigned long)upcall_entry_fault));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "peer") == 0)
+		return bench_peer();
 	/* From here on the stack is there: with a handler of paths.S nobody brings in a page of it. */
 	MUST(vm_touch((char *)__builtin_frame_address(0) - 16 * PAGE_SIZE, 16 * PAGE_SIZE));
 	empty = path_nothing();
 	area_open();
 	bench_control();
 	bench_memory();
+	bench_ipc();
 	bench_net();
 	return 0;
 }

@@ -105,6 +105,8 @@ static inline volatile uint64_t *area_page(unsigned int i)
 void bench_memory(void);
 void bench_control(void);
 void bench_net(void);
+void bench_ipc(void);
+int bench_peer(void);	/* the other side of bench_ipc(), in a program of its own */
 
 /* ---- paths.S: each returns the difference of instret around its path ---- */
 
