@@ -36,7 +36,7 @@ struct page_op {
 	uint16_t zero;
 	uint32_t slot;		/* BIND only */
 	uint64_t va;
-	int64_t  result;	/* written by the kernel */
+	int64_t  result;	/* written by the kernel: 0, an error, or PAGE_ACCESSED and PAGE_DIRTY that were cleared */
 };
 
 #endif
