@@ -32,7 +32,7 @@ def test_prompt(machine):
 
 def test_help_lists_every_command(machine):
     text = machine.command_output("help")
-    for name in ("run", "kill", "programs", "ps", "pages", "slices", "filters", "boot", "exit", "help"):
+    for name in ("run", "kill", "programs", "ps", "top", "pages", "slices", "filters", "boot", "exit", "help"):
         assert re.search(rf"(?m)^{name}\b", text), name
 
 
@@ -70,6 +70,19 @@ def test_ps(machine):
         assert name in envs, envs
         assert 0 < envs[name][2] <= envs[name][3], envs[name]
     assert envs["shell"][1] == "ready" and envs["echo"][1] in ("waiting", "ready")
+
+
+def test_top(machine):
+    start = len(machine.console_text())
+    machine.send("top\n")
+    # The third picture: whatever the machine was busy with before, shares are of one second then, and add up to it.
+    machine.expect(r"(?s)(any key ends this.*){3}", start=start)
+    picture = machine.console_text()[start:].split("\x1b[J")[3]
+    assert re.search(r"(?m)^hart 0: +\d+\.\d % idle; \S+ runs$", picture), picture
+    shares = [float(n) for n in re.findall(r"(?m)^ +\d+ +(\d+\.\d) % +\d+  \S+$", picture)]
+    assert len(shares) >= 4 and shares == sorted(shares, reverse=True) and sum(shares) <= 101, picture
+    machine.send("q")
+    machine.expect(r"any key ends this\nexos\$ $", start=start)
 
 
 def test_pages(machine):

@@ -150,6 +150,12 @@ static void command_ps(int n, char **words)
 	show_ps();
 }
 
+static void command_top(int n, char **words)
+{
+	(void)n, (void)words;
+	show_top();
+}
+
 static void command_pages(int n, char **words)
 {
 	(void)n, (void)words;
@@ -200,6 +206,7 @@ static const struct command {
 	{ "kill", 2, 2, command_kill, "kill ENV", "end a program: its number or name in ps" },
 	{ "programs", 1, 1, command_programs, "programs", "what run can start" },
 	{ "ps", 1, 1, command_ps, "ps", "environments: what they hold, what they were promised, how long they ran" },
+	{ "top", 1, 1, command_top, "top", "who uses the processor, every second until a key is pressed" },
 	{ "pages", 1, 1, command_pages, "pages", "frames of memory by type and owner" },
 	{ "slices", 1, 1, command_slices, "slices", "who has which slices of time" },
 	{ "filters", 1, 1, command_filters, "filters", "flows, rings and filters by owner; packets" },

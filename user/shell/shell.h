@@ -3,7 +3,7 @@
  *
  *	shell.c   the prompt, the line and its words
  *	jobs.c    starting programs, waiting for them, ending them
- *	show.c    ps, pages, slices, filters: the kernel's bookkeeping as tables
+ *	show.c    ps, top, pages, slices, filters: the kernel's bookkeeping as tables
  */
 #ifndef SHELL_H
 #define SHELL_H
@@ -37,6 +37,7 @@ void jobs_programs(void);
 /* ---- show.c ---- */
 
 void show_ps(void);
+void show_top(void);		/* until a key is pressed */
 void show_pages(void);
 void show_slices(void);
 void show_filters(void);

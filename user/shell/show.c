@@ -12,6 +12,7 @@
 #include "env_name.h"
 #include "exos_calls.h"
 #include "exposed.h"
+#include "posix.h"
 #include "shell.h"
 #include "start.h"
 
@@ -63,6 +64,103 @@ void show_ps(void)
 		printf("%8" PRIu32 " %8" PRIu32 "  %-10s %7" PRIu32 " %9" PRIu32 " %6u %6" PRIu64 ".%03u  %s\n", e->id, e->parent, state_of(e),
 		       e->held, e->guarantee, e->nslices, ms / 1000, (unsigned int)(ms % 1000), name_of(e->id));
 	}
+}
+
+/* ---- top ---- */
+
+#define TOP_ROWS	20
+#define TOP_US		1000000
+
+static struct sample {
+	uint32_t id;
+	uint64_t used;
+} samples[ENV_MAX];
+static uint64_t idle_before[64];
+
+struct row {
+	uint32_t id;
+	uint64_t used;
+};
+
+/* Time used since the last sample, most first; at most TOP_ROWS. Takes the new sample. */
+static unsigned int top_rows(struct row *rows)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ENV_MAX; i++) {
+		const volatile struct exposed_env *e = exposed_env(i);
+		struct row r;
+		unsigned int at;
+
+		if (e == NULL)
+			break;
+		if (e->state == ENV_FREE)
+			continue;
+		r = (struct row){ .id = e->id, .used = e->used };
+		if (samples[i].id == r.id)
+			r.used -= samples[i].used;
+		samples[i] = (struct sample){ .id = e->id, .used = samples[i].id == r.id ? samples[i].used + r.used : r.used };
+		at = n < TOP_ROWS ? n++ : TOP_ROWS - 1;
+		if (at == TOP_ROWS - 1 && rows[at].id != 0 && rows[at].used >= r.used)
+			continue;
+		for (; at > 0 && rows[at - 1].used < r.used; at--)
+			rows[at] = rows[at - 1];
+		rows[at] = r;
+	}
+	return n;
+}
+
+/* Tenths of a percent. */
+static unsigned int share(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 0 : (unsigned int)(part * 1000 / whole);
+}
+
+static void top_harts(uint64_t ticks)
+{
+	const volatile struct exposed_system *s = exposed_system();
+
+	for (uint32_t i = 0; i < s->nharts && i < sizeof(idle_before) / sizeof(idle_before[0]); i++) {
+		const volatile struct exposed_hart *h = exposed_hart(i);
+		unsigned int idle;
+		uint64_t now;
+
+		if (h == NULL)
+			break;
+		now = h->idle;
+		idle = share(now - idle_before[i] < ticks ? now - idle_before[i] : ticks, ticks);
+		idle_before[i] = now;
+		printf("hart %" PRIu32 ": %3u.%u %% idle; %s runs\n", i, idle / 10, idle % 10, h->current != 0 ? name_of(h->current) : "nobody");
+	}
+}
+
+/* A time slept through in the kernel is in `idle` only when it is over; so the first picture is of what was before. */
+void show_top(void)
+{
+	unsigned long last = exposed_system()->boot_time, now;
+	static struct row rows[TOP_ROWS];
+
+	memset(samples, 0, sizeof(samples));
+	memset(idle_before, 0, sizeof(idle_before));
+	do {
+		unsigned int n;
+
+		memset(rows, 0, sizeof(rows));
+		n = top_rows(rows);
+		now = time_now();
+		printf("\033[H\033[J");
+		top_harts(now - last);
+		printf("%8s %8s %8s  %s\n", "env", "time", "ms", "name");
+		for (unsigned int i = 0; i < n; i++) {
+			unsigned int part = share(rows[i].used, now - last);
+
+			printf("%8" PRIu32 " %4u.%u %% %8" PRIu64 "  %s\n", rows[i].id, part / 10, part % 10,
+			       rows[i].used / (exposed_system()->timebase_hz / 1000), name_of(rows[i].id));
+		}
+		printf("any key ends this\n");
+		fflush(stdout);
+		last = now;
+	} while (console_getc(deadline_us(TOP_US)) < 0);
 }
 
 /* ---- frames ---- */
