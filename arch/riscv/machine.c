@@ -209,12 +209,17 @@ static volatile uint8_t *uart_register(unsigned n)
 
 void arch_console_putc(char c)
 {
+	static bool stuck;
+	unsigned n = stuck ? 1 : 100000;
+
 	if (board.uart == 0)
 		return;
-	/* Bounded: a line that never becomes free loses bytes, not the machine. */
-	for (unsigned n = 0; n < 1000000 && !(*uart_register(5) & 0x20); n++)
-		;
-	*uart_register(0) = (uint8_t)c;
+	/* Bounded: a line that does not become free loses bytes, not the machine; and is waited for once, not for each byte. */
+	while (!(*uart_register(5) & 0x20) && n > 0)
+		n--;
+	stuck = n == 0;
+	if (!stuck)
+		*uart_register(0) = (uint8_t)c;
 }
 
 int arch_console_getc(void)
