@@ -75,7 +75,18 @@ bool arch_report(const char *buf, size_t n);	/* false: no such channel */
 _Noreturn void arch_poweroff(unsigned code);
 
 #define CAUSE_ILLEGAL	2
+/* Several harts. What another hart may have cached of an ASID: one address, or all with bytes ~0. Harts by their index. */
+void arch_fence_remote(uint32_t hart_mask, vaddr_t va, uint64_t bytes, asid_t asid);
+void arch_fence_all_remote(uint32_t hart_mask);
+void arch_ipi(const struct hart *h);
+/*
+ * Wait a moment for another hart: at first only that, with `turns` counting; then asleep for some microseconds each time, so that a
+ * machine that is emulated gives the processor to the one we wait for.
+ */
+void arch_relax(unsigned *turns);
+
 /* Causes of interrupts, as trap_interrupt() gets them. */
+#define IRQ_SOFTWARE	1
 #define IRQ_TIMER	5
 #define IRQ_EXTERNAL	9
 

@@ -540,7 +540,8 @@ static void audit_transfers(void)
 		if (e == NULL)
 			continue;
 		runs = e->hart != NULL && e->hart->current == e;
-		LAW((e->gate == GATE_SHUT) == (runs || e->callee != NULL || e->state == ENV_STOPPED || e->state == ENV_DYING), e->id, e->gate);
+		LAW((e->gate == GATE_SHUT) == (runs || e->callee != NULL || e->state == ENV_STOPPED || e->state == ENV_DYING ||
+		    (e->halt && e->gate == GATE_SHUT)), e->id, e->gate);
 		LAW(e->open == GATE_READY || (e->uarea != &no_uarea && e->open == (long)e->handler[UP_ENTRY] && e->open > 0), e->id, e->open);
 		if (e->gate > 0)
 			LAW(e->gate == e->open && e->base_pc == 0 && e->resume == RESUME_LEAN, e->id, e->gate);

@@ -112,14 +112,20 @@ static void bookkeeping_init(const struct boot_param *b)
 	system_info->boot_time = b->entered;
 	system_info->first_frame = first_ppn;
 	system_info->nframes = end_ppn - first_ppn;
-	system_info->nharts = nharts = 1;
+	system_info->nharts = nharts = m->nharts < HARTS_MAX ? m->nharts : HARTS_MAX;
+	for (unsigned i = 0; i < nharts; i++)
+		if (m->hart[i].id >= 64)
+			system_info->nharts = nharts = 1;	/* the masks of firmware and kernel do not reach so far */
+	if (nharts > 1 && arch_asid_bits < LEAST_ASIDS)
+		arch_asid_bits = 0;
 	system_info->asid_bits = arch_asid_bits;
 	ctx_init();
 	system_info->asid_generation = asid_generation;
 
 	slice_ticks = m->timebase_hz / 1000;
 	grace_ticks = slice_ticks / GRACE_DIVISOR;
-	slice_init(&harts[0], 0, m->hart[0].id, (struct exposed_hart *)((char *)hart_pages));
+	for (unsigned i = 0; i < nharts; i++)
+		slice_init(&harts[i], i, m->hart[i].id, (struct exposed_hart *)((char *)hart_pages + i * PAGE_SIZE));
 	console_init(m->uart.irq);
 }
 

@@ -4,6 +4,7 @@
 #include "kern/ctx.h"
 #include "kern/env.h"
 #include "kern/expose.h"
+#include "kern/lock.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
@@ -16,26 +17,63 @@ void ctx_init(void)
 	asid_next = 1;
 }
 
+/* The context that another hart runs in; NULL: it idles, or it is this one. */
+static struct frame_priv *runs_in(unsigned hart)
+{
+	const struct hart *h = &harts[hart];
+
+	return h != arch_hart() && h->current != NULL && h->current->context != 0 ? priv_of(h->current->context) : NULL;
+}
+
+/* All numbers were given: everything is forgotten once. Contexts in which other harts run keep theirs, in the new generation. */
+static void new_generation(void)
+{
+	struct frame_priv *p;
+
+	harts_gather(arch_hart());
+	asid_generation++;
+	asid_next = 1;
+	system_info->asid_generation = asid_generation;
+	system_info->fences_all++;
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		if (env_table[i] != NULL)
+			env_table[i]->satp = 0;
+	for (unsigned i = 0; i < nharts; i++)
+		if ((p = runs_in(i)) != NULL) {
+			p->harts = p->asid_gen == asid_generation ? p->harts | harts[i].bit : harts[i].bit;
+			p->asid_gen = asid_generation;
+		}
+	arch_fence_all();
+	arch_fence_all_remote(((1u << nharts) - 1) & ~arch_hart()->bit);
+}
+
+static bool asid_kept(asid_t asid)
+{
+	const struct frame_priv *p;
+
+	for (unsigned i = 0; i < nharts; i++)
+		if ((p = runs_in(i)) != NULL && p->asid_gen == asid_generation && p->asid == asid)
+			return true;
+	return false;
+}
+
 /* A number for root in this generation. ASID 0 is the kernel's own, and nobody's while there are ASIDs. */
 static void asid_assign(struct frame_priv *p)
 {
+	p->harts = 0;
 	if (arch_asid_bits == 0) {
 		p->asid = 0;
 		p->asid_gen = asid_generation;
 		return;
 	}
-	if (asid_next >> arch_asid_bits != 0) {
-		/* All given: forget everything once, then start again. Contexts of older generations are cached nowhere now. */
-		asid_generation++;
-		asid_next = 1;
-		system_info->asid_generation = asid_generation;
-		system_info->fences_all++;
-		for (unsigned i = 0; i < ENV_MAX; i++)
-			if (env_table[i] != NULL)
-				env_table[i]->satp = 0;
-		arch_fence_all();
-	}
-	p->asid = asid_next++;
+	do {
+		if (asid_next >> arch_asid_bits != 0)
+			new_generation();
+		/* A new generation may have left this very context its number, for another hart runs in it. */
+		if (p->asid_gen == asid_generation)
+			return;
+		p->asid = asid_next++;
+	} while (asid_kept(p->asid));
 	p->asid_gen = asid_generation;
 }
 
@@ -49,6 +87,7 @@ void ctx_activate(struct env *e)
 
 		if (p->asid_gen != asid_generation)
 			asid_assign(p);
+		p->harts |= arch_hart()->bit;
 		asid = p->asid;
 		e->satp = arch_asid_bits != 0 ? arch_satp(root, asid) : 0;
 	}

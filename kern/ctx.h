@@ -11,6 +11,7 @@
 #include "kern/env.h"
 #include "kern/expose.h"
 #include "kern/page.h"
+#include "kern/slice.h"
 
 struct hart;
 
@@ -27,6 +28,8 @@ static inline void ctx_fence_page_of(const struct frame_priv *root, vaddr_t va)
 		system_info->fences_page++;	/* a tenth of the shortest calls */
 #endif
 		arch_fence_page(va, root->asid);
+		if (unlikely(root->harts != arch_hart()->bit))
+			arch_fence_remote(root->harts & ~arch_hart()->bit, va, PAGE_SIZE, root->asid);
 	}
 }
 
@@ -42,6 +45,8 @@ static inline void ctx_fence(ppn_t root)
 	if (p->asid_gen == asid_generation) {
 		system_info->fences_asid++;
 		arch_fence_asid(p->asid);
+		if (unlikely(p->harts != arch_hart()->bit))
+			arch_fence_remote(p->harts & ~arch_hart()->bit, 0, ~0ul, p->asid);
 	}
 }
 

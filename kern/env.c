@@ -4,6 +4,7 @@
 #include "kern/env.h"
 #include "kern/console.h"
 #include "kern/ctx.h"
+#include "kern/lock.h"
 #include "kern/object.h"
 #include "kern/pct.h"
 #include "kern/slice.h"
@@ -189,6 +190,29 @@ void env_fill_frame(struct env *e, long a0)
 	e->resume = RESUME_FRAME;
 }
 
+bool env_seize(struct env *e)
+{
+	struct hart *h = e->hart;
+	struct env *callee = e->callee;
+
+	if (env_take(e) || e->state == ENV_STOPPED || e->state == ENV_DYING || (e->halt && (h == NULL || h->current != e)) ||
+	    (h == arch_hart() && h->current == e)) {
+		e->halt = false;
+		return true;
+	}
+	/* It waits for an answer: ours, unless that is being given this very moment. */
+	if (callee != NULL && __atomic_compare_exchange_n(&callee->caller, &(struct env *){ e }, NULL, false, __ATOMIC_ACQ_REL,
+							   __ATOMIC_RELAXED)) {
+		e->callee = NULL;
+		env_fill_frame(e, -E_DEAD);	/* should it be started again */
+		e->halt = false;
+		return true;
+	}
+	e->halt = true;
+	arch_ipi(h);
+	return false;
+}
+
 /* e does not run any more, nor will it: off its hart, out of its transfers, its gate shut. Its registers stand in x[]. */
 static void take_away(struct env *e, enum env_state state)
 {
@@ -261,13 +285,17 @@ static void drop_uarea(struct env *e)
 	set_entry(e);
 }
 
-static void destroy_begin(struct env *e)
+/* False: to be asked again. */
+static bool destroy_begin(struct env *e)
 {
+	if (!env_seize(e))
+		return false;
 	take_away(e, ENV_DYING);
 	slice_forget_env(e);
 	console_forget(e);
 	drop_uarea(e);
 	e->drop_cursor = e->nslots;
+	return true;
 }
 
 /* Delete capabilities from the last slot downwards. 0: all gone, but those of table pages. */
@@ -362,8 +390,8 @@ static struct cap *first_cap(const struct env *e)
 
 int env_destroy_step(struct env *e)
 {
-	if (e->state != ENV_DYING)
-		destroy_begin(e);
+	if (e->state != ENV_DYING && !destroy_begin(e))
+		return 1;
 	/*
 	 * Children first, from the youngest generation: nothing of theirs may outlive what it was made of. Whoever is above
 	 * stops now, so that it makes no new ones.
@@ -372,8 +400,8 @@ int env_destroy_step(struct env *e)
 		struct env *c = e->child;
 
 		while (c->child != NULL) {
-			if (c->state != ENV_DYING)
-				destroy_begin(c);
+			if (c->state != ENV_DYING && !destroy_begin(c))
+				return 1;
 			c = c->child;
 		}
 		if (cap_revoke(first_cap(c)) == 0 && env_destroy_step(c) == 0)
@@ -395,6 +423,7 @@ int env_destroy_step(struct env *e)
 	}
 	env_set_state(e, ENV_FREE);
 	env_table[e->id & ENV_INDEX_MASK] = NULL;
+	harts_gather(arch_hart());	/* a short road elsewhere may still look at the record, whose page goes back now */
 	return 0;
 }
 
@@ -410,6 +439,11 @@ void event_raise(struct env *e, uint64_t bits)
 	if (h != NULL && h->current == e) {
 		if ((bits & e->event_up) == 0)
 			return;
+		if (h != arch_hart()) {
+			h->deferred = true;
+			arch_ipi(h);
+			return;
+		}
 		if (!h->frame_saved) {
 			/* In the middle of a short call of its own: the registers are not at hand. Come back by an interrupt at once. */
 			h->deferred = true;
@@ -420,6 +454,8 @@ void event_raise(struct env *e, uint64_t bits)
 		return;
 	}
 	/* A lean one finds the bits when it goes on; whoever picks it sees them too. */
+	if (nharts > 1)
+		harts_kick(arch_hart());
 	if (e->resume != RESUME_FRAME || !env_take(e))
 		return;
 	if (env_waits(e) && (e->uarea->events & e->wait_mask) != 0) {
@@ -583,6 +619,8 @@ static long set_run(struct env *self, struct env *e, unsigned long run)
 	if (e == self || run > 1)
 		return -E_INVAL;
 	if (run == 0) {
+		if (e->state != ENV_STOPPED && !env_seize(e))
+			return -E_BUSY;
 		if (e->state != ENV_STOPPED)
 			env_stop(e, STOP_PARENT);
 		return 0;
@@ -593,6 +631,7 @@ static long set_run(struct env *self, struct env *e, unsigned long run)
 		return -E_INVAL;
 	env_set_state(e, ENV_READY);
 	env_open(e);
+	harts_kick(self->hart);
 	return 0;
 }
 

@@ -57,6 +57,7 @@ struct env {
 	bool lean;		/* keeps its registers itself when it gives the processor away */
 	bool fp_on, fp_saved;
 	uint8_t reason;		/* enum env_reason, while stopped */
+	bool halt;		/* somebody wants to stop it: once it does not run it stays so until env_seize() */
 
 	uva_t resume_start;
 	uint64_t resume_len;
@@ -129,14 +130,20 @@ static inline void env_open(struct env *e)
 {
 	bool receptive = e->resume == RESUME_LEAN && e->base_pc == 0;
 
-	__atomic_store_n(&e->gate, receptive ? e->open : GATE_READY, __ATOMIC_RELEASE);
+	if (!e->halt)
+		__atomic_store_n(&e->gate, receptive ? e->open : GATE_READY, __ATOMIC_RELEASE);
 }
 /* Does what would go on next in e wait for an event? */
 static inline bool env_waits(const struct env *e) { return e->state == ENV_WAITING && (e->base_pc == 0 || e->entry_waits); }
 /* Fill in the registers of a lean one: pc, gp, a0, and zeros. */
 void env_fill_frame(struct env *e, long a0);
 /*
- * Stop e and tell its parent. It runs, and its registers are saved, or its gate is shut by us. If somebody waited for its answer on
+ * Make e ours to stop or end, wherever it is: its gate is shut then, or it runs on this hart. False: it runs on another hart, which has
+ * been told; to be asked again.
+ */
+bool env_seize(struct env *e);
+/*
+ * Stop e, which was seized, and tell its parent. It runs, and its registers are saved, or its gate is shut by us. If somebody waited for its answer on
  * this hart, that one goes on.
  */
 void env_stop(struct env *e, enum env_reason reason);

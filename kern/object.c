@@ -8,18 +8,21 @@
 #include "kern/ring.h"
 #include "kern/slice.h"
 
-/* Environments in the context lose it: they are stopped, for their parents to see. */
-static void ctx_evict(ppn_t root)
+/* Environments in the context lose it: they are stopped, for their parents to see. 0; 1: one still runs elsewhere. */
+static int ctx_evict(ppn_t root)
 {
 	for (unsigned i = 0; i < ENV_MAX && priv_of(root)->users > 0; i++) {
 		struct env *e = env_table[i];
 
 		if (e == NULL || e->context != root)
 			continue;
+		if (!env_seize(e))
+			return 1;
 		if (e->state != ENV_STOPPED && e->state != ENV_DYING)
 			env_stop(e, STOP_NO_CONTEXT);
 		env_leave_context(e);
 	}
+	return 0;
 }
 
 static int ctx_end(ppn_t root, bool force)
@@ -27,7 +30,8 @@ static int ctx_end(ppn_t root, bool force)
 	if (priv_of(root)->users > 0) {
 		if (!force)
 			return -E_BUSY;
-		ctx_evict(root);
+		if (ctx_evict(root) != 0)
+			return 1;
 	}
 	if (ctx_tear(root) != 0)
 		return 1;

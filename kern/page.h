@@ -26,7 +26,10 @@ struct frame_priv {
 		uint64_t asid_gen;	/* root: generation of the ASID, 0 never ran. 0 in all others that are not FREE */
 	};
 	uint16_t live;		/* TABLE: valid entries (root: of the lower half) */
-	uint16_t index;		/* TABLE below the root: entry of the parent that points here */
+	union {
+		uint16_t index;	/* TABLE below the root: entry of the parent that points here */
+		uint16_t harts;	/* root: bits of the harts that may have cached something of it */
+	};
 	asid_t   asid;		/* root: 0 never ran */
 	uint16_t users;		/* root: environments that run in it */
 };

@@ -2,28 +2,36 @@
  * pct.c - protected control transfer, all of it; the short roads are in arch/riscv/entry.S
  */
 #include "kern/pct.h"
+#include "kern/lock.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
-void pct_abandon(struct env *a, long err)
+/* a, which nobody will answer any more, is told. */
+static void tell(struct env *a, long err)
 {
-	a->callee->caller = NULL;
 	a->callee = NULL;
 	env_fill_frame(a, err);
 	env_open(a);
+	harts_kick(arch_hart());
+}
+
+bool pct_abandon(struct env *a, long err)
+{
+	struct env *b = a->callee;
+
+	/* The reply right is one word: whoever takes it out has it, we or the callee, on whichever hart. */
+	if (b == NULL || !__atomic_compare_exchange_n(&b->caller, &(struct env *){ a }, NULL, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	tell(a, err);
+	return true;
 }
 
 struct env *pct_forget(struct env *e)
 {
-	struct env *caller = e->caller;
+	struct env *caller = __atomic_exchange_n(&e->caller, NULL, __ATOMIC_ACQ_REL);
 
 	if (caller != NULL)
-		pct_abandon(caller, -E_DEAD);
-	if (e->callee != NULL) {
-		e->callee->caller = NULL;
-		e->callee = NULL;
-		env_fill_frame(e, -E_DEAD);	/* should it be started again */
-	}
+		tell(caller, -E_DEAD);
 	return caller;
 }
 
@@ -124,12 +132,12 @@ long sys_pct_send(struct env *self, unsigned long env)
 long sys_pct_reply(struct env *self)
 {
 	struct hart *h = self->hart;
-	struct env *to = self->caller;
+	struct env *to;
 
 	if (self->base_pc == 0)
 		return -E_INVAL;
+	to = __atomic_exchange_n(&self->caller, NULL, __ATOMIC_ACQ_REL);
 	if (to != NULL) {
-		self->caller = NULL;
 		to->callee = NULL;
 		hand_over(self, to, to->x[0], 0);
 	} else {

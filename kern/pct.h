@@ -18,12 +18,13 @@
 #include "kern/env.h"
 #include "kern/page.h"
 
-/* A, which waits for an answer, gets an error instead; it may run when it is given time. Its callee keeps running, unanswered. */
-void pct_abandon(struct env *a, long err);
-
 /*
- * e stops or ends: nobody waits for it any more, and it for nobody. Returns who waited for its answer, NULL: nobody.
+ * A, which waits for an answer, gets an error instead; it may run when it is given time. Its callee keeps running. False: it is just
+ * being answered.
  */
+bool pct_abandon(struct env *a, long err);
+
+/* e stops or ends: nobody waits for it any more. Returns who waited for its answer, NULL: nobody. */
 struct env *pct_forget(struct env *e);
 
 /* An ENV capability is not one any more: what its holder's transfers remember of it. */

@@ -7,6 +7,7 @@
 #include "kern/slice.h"
 #include "kern/ctx.h"
 #include "kern/expose.h"
+#include "kern/lock.h"
 #include "kern/pct.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
@@ -19,6 +20,7 @@ ticks_t slice_ticks, grace_ticks;
 void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart *pub)
 {
 	h->index = index;
+	h->bit = 1u << index;
 	h->id = id;
 	h->pub = pub;
 	h->position = SLICES - 1;
@@ -69,6 +71,8 @@ static void hart_run(struct hart *h, struct env *e)
 	}
 	e->resume = RESUME_LEAN;
 	h->current = e;
+	if (e->hart != h && h->fp_owner == e->id)
+		h->fp_owner = ~0u;		/* it has been elsewhere since: what stands in the registers here is old */
 	e->hart = h;
 	if (e->uarea != &no_uarea) {
 		e->uarea->slice_end = h->slice_end;
@@ -106,7 +110,8 @@ static struct env *runner(struct hart *h, struct env *e, ticks_t now)
 {
 	for (; e->callee != NULL; e = e->callee)
 		if (e->call_deadline != 0 && e->call_deadline <= now) {
-			pct_abandon(e, -E_TIME);
+			if (!pct_abandon(e, -E_TIME))
+				return NULL;
 			break;
 		}
 	return e == h->current || env_runnable(e, now) ? e : NULL;
@@ -141,6 +146,10 @@ static ticks_t next_deadline(const struct hart *h)
 
 	for (unsigned i = 0; i < SLICES; i++)
 		for (const struct env *e = h->slice[i].env; e != NULL; e = e->callee) {
+			/* One that runs on another hart may become free without our being told: look again after a slice. */
+			if (e->callee == NULL && e->gate == GATE_SHUT && (e->state == ENV_READY || e->state == ENV_WAITING) &&
+			    arch_time() + slice_ticks < first)
+				first = arch_time() + slice_ticks;
 			if (e->callee != NULL && e->call_deadline != 0 && e->call_deadline < first)
 				first = e->call_deadline;
 			if (e->callee == NULL && env_waits(e) && e->deadline < first)
@@ -229,10 +238,9 @@ void slice_timer(struct hart *h)
 		if (e->uarea->events & e->event_up)
 			upcall_async(e, UP_EVENT);
 	}
-	if ((late = pct_late_caller(e, now)) != NULL) {
+	if ((late = pct_late_caller(e, now)) != NULL && pct_abandon(late, -E_TIME)) {
 		/* It gets its slice back, or what is left of it. */
 		preempt(h);
-		pct_abandon(late, -E_TIME);
 		if (now < h->slice_end && env_take(late)) {
 			hart_enter(h, late, late, h->slice_end);
 			arch_timer_set(pct_first_deadline(late, h->slice_end));
@@ -258,6 +266,19 @@ void slice_timer(struct hart *h)
 		}
 	}
 	preempt(h);
+}
+
+void slice_told(struct hart *h)
+{
+	struct env *e = h->current;
+
+	if (e == NULL)
+		return;
+	if (h->deferred && (e->uarea->events & e->event_up) != 0)
+		upcall_async(e, UP_EVENT);
+	h->deferred = false;
+	if (e->halt)
+		preempt(h);
 }
 
 static void forget(struct slice *s, struct hart *h, unsigned at)
@@ -315,6 +336,8 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 		h->pub->slice[at] = e->id;
 		e->pub->nslices++;
 	}
+	if (e != NULL)
+		harts_kick(self->hart);
 	return 0;
 }
 

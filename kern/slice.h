@@ -13,6 +13,7 @@
 #include "kern/env.h"
 
 #define HARTS_MAX	8
+#define LEAST_ASIDS	5	/* bits: with fewer, several harts do without */
 #define GRACE_DIVISOR	16	/* grace: a sixteenth of a slice */
 
 struct slice {
@@ -35,6 +36,9 @@ struct hart {
 	uint32_t grace;		/* current runs in the grace after the slice */
 	unsigned index;		/* 0.. */
 
+	uint32_t waits;		/* for the lock, or has it: entry.S */
+	uint32_t bit;		/* 1 << index */
+
 	unsigned id;		/* as the machine numbers it */
 	struct slice slice[SLICES];
 	struct cap_list caps;
@@ -52,6 +56,8 @@ void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart
 struct env *slice_pick(struct hart *h);
 /* The timer went off. */
 void slice_timer(struct hart *h);
+/* Another hart has something for us: an event for current, or current is to stop here. */
+void slice_told(struct hart *h);
 /* Current stops running here and its time is accounted. Its gate stays shut, until env_open() or an owner that knows why not. */
 void hart_leave(struct hart *h);
 /* e, whose gate we shut, runs until the end of the slice, on the time of payer. */

@@ -5,6 +5,7 @@
 #include "kern/audit.h"
 #include "kern/console.h"
 #include "kern/expose.h"
+#include "kern/lock.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
 #include "kern/upcall.h"
@@ -50,8 +51,10 @@ struct env *syscall_full(struct env *self, unsigned long a1, unsigned long a2, u
 			 unsigned long a5, unsigned long a6, unsigned long number)
 {
 	struct hart *h = self->hart;
+	struct env *next;
 	long result;
 
+	lock_take(h);
 	/* The result is not in the frame yet: an upcall now would lose it. event_raise() waits for the call's end. */
 	h->frame_saved = 0;
 	result = call_table[number](self, a1, a2, a3, a4, a5, a6);
@@ -60,15 +63,23 @@ struct env *syscall_full(struct env *self, unsigned long a1, unsigned long a2, u
 	/* A call that gave the processor away has left its result already. */
 	if (h->current == self)
 		self->x[10] = result;
-	return next_to_run(h);
+	next = next_to_run(h);
+	lock_give(h);
+	return next;
 }
 
 struct env *trap_interrupt(struct hart *h, uint64_t cause)
 {
+	struct env *next;
+
+	lock_take(h);
 	h->pub->interrupts++;
 	switch (cause) {
 	case IRQ_TIMER:
 		slice_timer(h);
+		break;
+	case IRQ_SOFTWARE:
+		slice_told(h);
 		break;
 	case IRQ_EXTERNAL:
 		for (unsigned irq, n = 0; n < 8 && (irq = arch_irq_claim()) != 0; n++) {
@@ -80,14 +91,21 @@ struct env *trap_interrupt(struct hart *h, uint64_t cause)
 	default:
 		break;
 	}
-	return next_to_run(h);
+	next = next_to_run(h);
+	lock_give(h);
+	return next;
 }
 
 struct env *trap_exception(struct hart *h, uint64_t cause, uint64_t tval)
 {
+	struct env *next;
+
+	lock_take(h);
 	if (cause != CAUSE_ILLEGAL || !arch_fp_wake(h, h->current))
 		upcall_fault(h->current, cause, tval);
-	return next_to_run(h);
+	next = next_to_run(h);
+	lock_give(h);
+	return next;
 }
 
 long sys_null(struct env *self)

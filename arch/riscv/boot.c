@@ -142,6 +142,7 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 	map_image();
 	map_memory(&m);
 	harts[0].stack = (uint64_t)boot_stack_top;
+	harts[0].bit = 1;
 	__asm__ volatile("mv tp, %0" :: "r"(&harts[0]));
 	arch_machine_init(&m);
 	say_hello(&m);
@@ -154,5 +155,6 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 		.random = random_seed(blob, tree.total_bytes < 65536 ? tree.total_bytes : 65536),
 		.entered = entered,
 	});
+	arch_harts_start();
 	/* head.S continues in trap_exit with what runs now. */
 }

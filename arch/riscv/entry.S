@@ -106,6 +106,53 @@ call_unknown:
 	sret
 
 /*
+ * call_locked - what call_entry[] names for all other calls when there are several harts: take a ticket, wait for it, make the call.
+ * kern/lock.c says the same in C.
+ *   a0..a6, t0, sp, tp, ra as in `call`; a7, t1 free
+ */
+	.globl	call_locked
+call_locked:
+	addi	sp, sp, -16
+	sd	ra, 8(sp)
+	li	a7, 1
+	sw	a7, H_WAITS(tp)
+	fence	rw, rw			/* we wait, before we are in the queue: harts_gather() relies on it */
+	lla	t1, kernel_lock
+	amoadd.w.aq ra, a7, (t1)	/* next */
+	lw	a7, 4(t1)		/* serving */
+	bne	a7, ra, lock_queue
+lock_mine:
+	fence	r, rw
+	sw	zero, H_WAITS(tp)
+	slli	a7, t0, 3
+	lla	t1, call_direct
+	add	t1, t1, a7
+	ld	t1, 0(t1)
+	jalr	t1
+	lla	t1, kernel_lock
+	lw	a7, 4(t1)
+	addi	a7, a7, 1
+	fence	rw, w
+	sw	a7, 4(t1)
+	ld	ra, 8(sp)
+	addi	sp, sp, 16
+	ret
+lock_queue:				/* not our turn yet: ra is our ticket */
+	addi	sp, sp, -64
+	.irp	n, 0, 1, 2, 3, 4, 5, 6
+	sd	a\n, 8*\n(sp)
+	.endr
+	sd	t0, 56(sp)
+	mv	a0, ra
+	call	lock_wait
+	.irp	n, 0, 1, 2, 3, 4, 5, 6
+	ld	a\n, 8*\n(sp)
+	.endr
+	ld	t0, 56(sp)
+	addi	sp, sp, 64
+	j	lock_mine
+
+/*
  * call_delete - what call_entry[] names for cap_delete: most often a page goes, nobody else will run, and page_delete() does it all.
  *   a0, a1, sp, tp as in `call`; the second word of the answer is 0 when it did nothing
  */
@@ -356,9 +403,10 @@ trap_idle:
  *   others     user's                  user's
  */
 trap_not_call:
-	addi	t0, t0, CAUSE_ECALL_U - 2
+	addi	t0, t0, CAUSE_ECALL_U
+	bltz	t0, trap_slow		/* bit 63: an interrupt */
+	addi	t0, t0, -2
 	beqz	t0, trap_slow		/* illegal instruction: the floating-point unit may only be off */
-	bltz	t0, trap_slow		/* bit 63: an interrupt; causes 0 and 1 are rare */
 	sd	t1, E_X(6)(a0)
 	ld	t1, E_UAREA(a0)		/* without u-area: one that is always held */
 	ld	t0, U_HELD(t1)

@@ -6,6 +6,8 @@
  * begins with a trick: the next instruction is not mapped at its physical address, so it traps to stvec, which already
  * holds the virtual address to go on at.
  */
+#include "arch/riscv/offsets.h"
+
 #define PTE_TABLE	0x01		/* V */
 #define PTE_RW		0xe7		/* D A G W R V */
 #define PTE_RWX		0xef
@@ -15,6 +17,14 @@
 	.section .head, "ax"
 	.globl	_start
 _start:
+	/*
+	 * OpenSBI before 1.2 publishes that a hart is to start before it writes where: one that looks in between comes here, like the first
+	 * one. Only the first boots.
+	 */
+	lla	t0, boot_taken
+	li	t1, 1
+	amoswap.w t1, t1, (t0)
+	bnez	t1, hart_start
 	csrw	sie, zero
 	csrw	satp, zero
 	mv	s0, a0
@@ -79,6 +89,43 @@ _start:
 	call	arch_boot
 	lla	tp, harts
 	j	trap_exit
+
+/*
+ * hart_start - another hart, from OpenSBI's HSM: a0 = hart id; paging off. The kernel's root table is complete by now, and paging begins
+ * by the same trick. hart_of_id[] tells its struct hart.
+ */
+	.globl	hart_start
+hart_start:
+	csrw	sie, zero
+	lla	t1, 4f
+	li	t2, 0xffffffff00000000
+	add	t1, t1, t2
+	csrw	stvec, t1
+	lla	t0, kernel_root
+	srli	t0, t0, 12
+	li	t1, 8 << 60		/* Sv39 */
+	or	t0, t0, t1
+	sfence.vma			/* whatever the firmware's time left */
+	csrw	satp, t0
+	.balign	4
+4:	lla	t0, trap_entry
+	csrw	stvec, t0
+	csrw	sscratch, zero
+	li	gp, 0
+	lla	t0, hart_of_id
+	slli	t1, a0, 3
+	add	t0, t0, t1
+	ld	tp, 0(t0)
+	ld	sp, H_STACK(tp)
+	li	s0, 0
+	li	ra, 0
+	mv	a0, tp
+	call	arch_hart_main
+	j	trap_exit
+
+	.data
+boot_taken:
+	.word	0
 
 	.section .bss
 	.balign	16

@@ -5,6 +5,7 @@
 #include "arch/riscv/machine.h"
 #include "arch/riscv/offsets.h"
 #include "arch/riscv/sv39.h"
+#include "kern/lock.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
@@ -63,7 +64,7 @@ long call_full(void), call_delete(void);
 #ifdef __clang__
 #pragma GCC diagnostic ignored "-Winitializer-overrides"
 #endif
-const void *const call_entry[CALL_COUNT] = {
+const void *call_entry[CALL_COUNT] = {
 #ifdef EXOS_DEBUG
 #define X(name, ...) [CALL_##name] = (const void *)call_full,
 #else
@@ -80,6 +81,11 @@ const void *const call_entry[CALL_COUNT] = {
 };
 #pragma GCC diagnostic pop
 static_assert(CALL_DELETE == CALL_cap_delete, "entry.S knows this one");
+/* With several harts call_entry[] leads to call_locked in entry.S instead, and that to where call_entry[] led before. */
+const void *call_direct[CALL_COUNT];
+void call_locked(void);
+
+static_assert(offsetof(struct hart, waits) == H_WAITS, "entry.S knows struct hart");
 static_assert(CALLS == CALL_COUNT, "entry.S knows how many calls there are");
 static_assert(CALL_pct_call == 1 && CALL_pct_reply == 2 && CALL_pct_send == 3 && CALL_yield == TRANSFERS_END && FAST_END == CALL_yield + 1,
 	      "entry.S knows which are transfers");
@@ -123,12 +129,119 @@ static unsigned probe_asid_bits(void)
 
 /* ---- time ---- */
 
-void arch_timer_set(ticks_t at)
+static ticks_t timer[HARTS_MAX];	/* what each hart has asked for */
+
+static void timer_set(ticks_t at)
 {
 	if (board.sstc)
 		csr_write(0x14d, at);		/* stimecmp */
 	else
-		sbi_call(SBI_TIME, 0, at);
+		sbi_call(SBI_TIME, 0, at, 0, 0, 0, 0);
+}
+
+void arch_timer_set(ticks_t at)
+{
+	timer[arch_hart()->index] = at;
+	timer_set(at);
+}
+
+#define TURNS	500	/* of a loop, before a hart that waits for another one sleeps */
+#define NAP	300	/* ticks */
+
+void arch_relax(unsigned *turns)
+{
+	if (++*turns < TURNS) {
+		__asm__ volatile(".4byte 0x0100000f" ::: "memory");	/* pause, from Zihintpause; elsewhere a fence without effect */
+		return;
+	}
+	timer_set(arch_time() + NAP);
+	__asm__ volatile("wfi" ::: "memory");		/* SIE is 0: nothing is taken */
+	timer_set(timer[arch_hart()->index]);
+}
+
+/* ---- harts ---- */
+
+static void fs_set(uint64_t fs)
+{
+	csr_clear(sstatus, SSTATUS_FS);
+	csr_set(sstatus, fs);
+}
+
+#define HART_STACK 16384
+
+static char hart_stacks[HARTS_MAX - 1][HART_STACK] __attribute__((aligned(16)));
+extern char hart_start[];
+struct hart *hart_of_id[64];		/* head.S: which hart is it that starts? */
+
+/* The firmware wants the machine's own numbers, as a mask with base 0: they are below 64. */
+static uint64_t firmware_mask(uint32_t mask)
+{
+	uint64_t ids = 0;
+
+	for (unsigned i = 0; i < nharts; i++)
+		if (mask >> i & 1)
+			ids |= 1ul << harts[i].id;
+	return ids;
+}
+
+/* Functions 1 and 2 of RFENCE: sfence.vma, and the same for one ASID. They return when all those harts have done it. 8.2, 8.3. */
+void arch_fence_remote(uint32_t hart_mask, vaddr_t va, uint64_t bytes, asid_t asid)
+{
+	if (hart_mask != 0)
+		sbi_call(SBI_RFENCE, arch_asid_bits != 0 ? 2 : 1, firmware_mask(hart_mask), 0, va, bytes, asid);
+}
+
+void arch_fence_all_remote(uint32_t hart_mask)
+{
+	if (hart_mask != 0)
+		sbi_call(SBI_RFENCE, 1, firmware_mask(hart_mask), 0, 0, ~0ul, 0);
+}
+
+void arch_ipi(const struct hart *h)
+{
+	sbi_call(SBI_IPI, 0, 1ul << h->id, 0, 0, 0, 0);
+}
+
+void arch_hart_init(bool devices)
+{
+	csr_write(scounteren, 7);		/* cycle, time, instret: readable in U-mode */
+	fs_set(FS_OFF);
+	csr_clear(sstatus, SSTATUS_SPP);
+	arch_timer_set(~0ul);
+	csr_write(sie, SIE_SOFTWARE | SIE_TIMER | (devices ? SIE_EXTERNAL : 0));
+}
+
+void arch_harts_start(void)
+{
+	if (nharts == 1)
+		return;
+	for (unsigned i = 0; i < CALL_COUNT; i++) {
+		call_direct[i] = call_entry[i];
+		if (call_entry[i] == (const void *)call_delete)
+			call_entry[i] = (const void *)call_full;	/* its short road takes no lock */
+		else if (call_entry[i] != (const void *)call_full)
+			call_entry[i] = (const void *)call_locked;
+	}
+	for (unsigned i = 1; i < nharts; i++) {
+		harts[i].stack = (uint64_t)(hart_stacks[i - 1] + HART_STACK);
+		hart_of_id[harts[i].id] = &harts[i];
+		dma_wmb();			/* before the hart may look */
+		if (sbi_call(SBI_HSM, 0, harts[i].id, (uint64_t)hart_start - LINK_OFFSET, 0, 0, 0) != 0)
+			kprintf("exos: hart %u does not start\n", harts[i].id);
+	}
+}
+
+/* From hart_start in head.S, on the hart's own stack. */
+struct env *arch_hart_main(struct hart *h)
+{
+	struct env *e;
+
+	arch_hart_init(false);
+	lock_take(h);
+	h->since = arch_time();
+	e = slice_pick(h);
+	lock_give(h);
+	return e;
 }
 
 /* ---- floating point ---- */
@@ -136,12 +249,6 @@ void arch_timer_set(ticks_t at)
 void fp_save(uint64_t *to);
 void fp_load(const uint64_t *from);
 void fp_zero(void);
-
-static void fs_set(uint64_t fs)
-{
-	csr_clear(sstatus, SSTATUS_FS);
-	csr_set(sstatus, fs);
-}
 
 void arch_fp_switch(struct hart *h, struct env *from, struct env *to)
 {
@@ -312,11 +419,7 @@ void arch_machine_init(const struct machine *m)
 			plic_enable(&m->virtio[i]);
 		mmio_write32(board.plic + 0x200000 + 0x1000 * board.plic_context, 0);
 	}
-	csr_write(scounteren, 7);		/* cycle, time, instret: readable in U-mode */
-	fs_set(FS_OFF);
-	csr_clear(sstatus, SSTATUS_SPP);
-	arch_timer_set(~0ul);
-	csr_write(sie, SIE_TIMER | SIE_EXTERNAL);
+	arch_hart_init(true);
 }
 
 /* ---- traps ---- */
@@ -326,6 +429,8 @@ struct env *arch_trap(struct hart *h)
 {
 	uint64_t cause = csr_read(scause);
 
+	if (cause == (CAUSE_INTERRUPT | IRQ_SOFTWARE))
+		csr_clear(sip, SIE_SOFTWARE);	/* before we look at what it is about */
 	return cause & CAUSE_INTERRUPT ? trap_interrupt(h, cause & ~CAUSE_INTERRUPT) : trap_exception(h, cause, csr_read(stval));
 }
 
@@ -343,6 +448,10 @@ struct env *arch_wait_for_work(struct hart *h)
 			e = trap_interrupt(h, IRQ_EXTERNAL);
 		else if (pending & SIE_TIMER)
 			e = trap_interrupt(h, IRQ_TIMER);
+		else if (pending & SIE_SOFTWARE) {
+			csr_clear(sip, SIE_SOFTWARE);
+			e = trap_interrupt(h, IRQ_SOFTWARE);
+		}
 	}
 	return e;
 }
@@ -369,8 +478,10 @@ static void backtrace(uint64_t fp)
 
 static _Noreturn void die(uint64_t fp)
 {
-	const struct hart *h = &harts[0];
+	const struct hart *h = arch_hart();
 
+	if (h == NULL)
+		h = &harts[0];
 	if (h->current != NULL)
 		kprintf("environment %x ran, pc 0x%lx\n", h->current->id, h->current->x[0]);
 	backtrace(fp);

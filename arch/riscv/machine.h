@@ -14,6 +14,11 @@ extern ppn_t kernel_root_ppn;
 
 void arch_early_console(uintptr_t uart);
 void arch_machine_init(const struct machine *m);
+/* What every hart sets up for itself; the first takes the interrupts of devices. */
+void arch_hart_init(bool devices);
+/* Start the other harts; each goes to arch_hart_main(). */
+void arch_harts_start(void);
+struct env *arch_hart_main(struct hart *h);
 /* NAME+0xOFFSET of an address in the kernel's text. */
 void ksym_print(uint64_t pc);
 

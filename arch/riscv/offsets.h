@@ -40,6 +40,7 @@
 #define H_SLICE_END	56
 #define H_GRACE		64
 #define H_INDEX		68
+#define H_WAITS		72
 #define P_CURRENT	16		/* struct exposed_hart */
 #define SSTATUS_FS_MASK	0x6000
 #define SSTATUS_FS_CLEAN 0x4000

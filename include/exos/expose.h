@@ -75,6 +75,7 @@ struct exposed_hart {
 	uint32_t position;	/* slice that runs */
 	uint64_t idle;		/* ticks without anybody to run */
 	uint64_t interrupts, timer_interrupts;
+	uint32_t lock_wait, lock_held;	/* longest time, in ticks, that it waited for the kernel's lock, and held it */
 	uint32_t slice[SLICES];	/* environment bound to each, 0: none */
 };
 

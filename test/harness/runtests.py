@@ -126,10 +126,18 @@ def guest_names(tree):
     return sorted(sources & set(os.listdir(folder))) if os.path.isdir(folder) else []
 
 
-def run_guest(tree, name, seconds):
-    """(verdict, seconds, detail) of one guest test, in a process of its own."""
+def guest_harts(name):
+    """How many harts a guest test wants, each a run of its own: its source may say /* guest: harts=1,2,4 */."""
+    with open(os.path.join(ROOT, "user", "tests", f"{name}.c"), encoding="utf-8") as f:
+        found = re.search(r"/\* guest: harts=([0-9,]+) \*/", f.read())
+    return [int(n) for n in found.group(1).split(",")] if found else [None]
+
+
+def run_guest(tree, name, harts, seconds):
+    """(verdict, seconds, detail) of one guest test, in a process of its own. harts None: as many as HARTS says."""
     started = time.monotonic()
     command = [sys.executable, os.path.join(HERE, "run.py"), "test", name, "--no-build", "--tree", tree, "--budget", str(seconds)]
+    command += ["--harts", str(harts)] if harts else []
     code, output = run_limited(command, seconds + 30)
     verdicts = [line for line in output.splitlines() if line.startswith(("skip ", "skip\n"))]
     if code == 0 and verdicts and not any(line.startswith("pass") for line in output.splitlines()):
@@ -292,10 +300,10 @@ def run_all(args):
         work = {}
         if "guest" in phases:
             for tree in usable:
-                for name in guest_names(tree):
-                    full = f"guest{'-debug' if tree == 'rv64-debug' else ''}/{name}"
+                for name, harts in ((n, h) for n in guest_names(tree) for h in guest_harts(n)):
+                    full = f"guest{'-debug' if tree == 'rv64-debug' else ''}/{name}" + (f"@{harts}" if harts else "")
                     if not args.only or args.only in full:
-                        work[pool.submit(run_guest, tree, name, CASE_SECONDS)] = full
+                        work[pool.submit(run_guest, tree, name, harts, CASE_SECONDS)] = full
         if "system" in phases and "rv64" in usable:
             for path in sorted(glob.glob(os.path.join(ROOT, "test", "qemu", "test_*.py"))):
                 work[pool.submit(run_system_file, path, args.only, max(60.0, min(900.0, left())))] = None

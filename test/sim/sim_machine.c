@@ -220,6 +220,33 @@ bool sim_next_timer(void)
 	return true;
 }
 
+void arch_ipi(const struct hart *h)
+{
+	(void)h;
+	fail("sim: there is no other hart");
+}
+
+void arch_relax(unsigned *turns)
+{
+	(void)turns;
+	fail("sim: a hart waits for itself");
+}
+
+void arch_fence_remote(uint32_t hart_mask, vaddr_t va, uint64_t bytes, asid_t asid)
+{
+	(void)va;
+	(void)bytes;
+	(void)asid;
+	if (hart_mask != 0)
+		fail("sim: a fence on a hart that is not there");
+}
+
+void arch_fence_all_remote(uint32_t hart_mask)
+{
+	if (hart_mask != 0)
+		fail("sim: a fence on a hart that is not there");
+}
+
 bool arch_idle(void)
 {
 	return false;

@@ -185,7 +185,7 @@ static void start_service(const struct service *v, struct proc *p)
 		s.guarantee = free_guarantee() / 2;
 	if (give_all(v, grants, &s.ngrants) < 0 || archive_spawn(v->file, &s, p) < 0)
 		return;
-	err = slices_give(p, v->slices);
+	err = slices_give(p, v->hart, v->slices);
 	if (err == 0)
 		err = proc_run(p);
 	if (err < 0) {

@@ -27,7 +27,8 @@ enum {
 struct service {
 	const char *file;			/* in the boot archive */
 	unsigned int pages;			/* guarantee; 0: a half of what is left */
-	unsigned int slices;			/* of the 64 */
+	unsigned int slices;			/* of the 64 .. */
+	unsigned int hart;			/* .. of this hart, modulo their number */
 	unsigned int gives;
 	const char *flows[SERVICE_FLOWS];	/* grants: flow.arp, flow.icmp, flow.dhcp, flow.tcpN, flow.udpN */
 };
@@ -35,13 +36,13 @@ struct service {
 extern const struct service services[];
 extern const unsigned int nservices;
 
-/* ---- slices.c: which of the 64 slices of hart 0 are whose ---- */
+/* ---- slices.c: which of the 64 slices of each hart are whose ---- */
 
-#define SLICES_KEPT	2	/* init's own */
-#define SLICES_SHELL	16	/* a run at the end of the vector, for GIVE_SLICES */
+#define SLICES_KEPT	2	/* init's own, on hart 0 */
+#define SLICES_SHELL	16	/* a run at the end of the vector of hart 0, for GIVE_SLICES */
 
-/* Bind n slices, spread evenly over the vector, to a program. Returns 0 or a negative E_* code. */
-int slices_give(struct proc *p, unsigned int n);
+/* Bind n slices, spread evenly over the vector of a hart, to a program. Returns 0 or a negative E_* code. */
+int slices_give(struct proc *p, unsigned int hart, unsigned int n);
 
 /* From now on init itself runs in its own slices only. */
 int slices_begin(void);

@@ -21,7 +21,8 @@ void run_trial(const char *file, const char *name)
 {
 	const struct boot_info *b = start_boot_info();
 	const char *argv[] = { name, NULL };
-	struct proc_grant grants[8] = {
+	static char names[8][20];
+	struct proc_grant grants[16] = {
 		{ .name = "console", .slot = SLOT_CONSOLE, .rights = RIGHT_USE },
 		{ .name = "machine", .slot = SLOT_MACHINE, .rights = RIGHT_USE },
 		{ .name = "slices", .slot = SLOT_SLICES, .rights = RIGHT_BIND, .first = SLICES_KEPT, .nslices = SLICES - SLICES_KEPT,
@@ -35,6 +36,12 @@ void run_trial(const char *file, const char *name)
 	if (b->archive_pages > 0)
 		grants[s.ngrants++] = (struct proc_grant){ .name = "archive", .slot = b->archive_slot, .count = b->archive_pages,
 							   .rights = PROT_R, .value = b->archive_bytes };
+	/* The vectors of the other harts, whole: "slices1", ... */
+	for (unsigned int i = 1; i < b->nharts && i < 8; i++) {
+		snprintf(names[i], sizeof(names[i]), "slices%u", i);
+		grants[s.ngrants++] = (struct proc_grant){ .name = names[i], .slot = SLOT_SLICES + i, .rights = RIGHT_BIND,
+							   .nslices = SLICES, .value = SLICES };
+	}
 	if (b->nic_present)
 		grants[s.ngrants++] = (struct proc_grant){ .name = "flow.root", .slot = SLOT_FLOW, .rights = RIGHT_RECV | RIGHT_SEND };
 	s.guarantee = exposed_system()->free_frames - PAGES_KEPT;

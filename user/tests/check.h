@@ -141,7 +141,17 @@ struct child {
 	const struct proc_grant *grants;
 	unsigned int ngrants;
 	bool stopped;
+	unsigned int hart;		/* whose slices: modulo the number of harts; those of harts but 0 are all free */
 };
+
+/* The SLICE capability of a hart. */
+__attribute__((unused)) static unsigned int slices_of(unsigned int hart)
+{
+	char name[20];
+
+	snprintf(name, sizeof(name), "slices%u", hart % exposed_system()->nharts);
+	return start_slot(hart % exposed_system()->nharts == 0 ? "slices" : name);
+}
 
 /* Start a program beside the test. The console is given to it too. */
 __attribute__((unused)) static int child(const struct child *c, struct proc *p)
@@ -150,7 +160,7 @@ __attribute__((unused)) static int child(const struct child *c, struct proc *p)
 	struct proc_grant grants[12] = { { .name = "console", .slot = start_slot("console"), .rights = RIGHT_USE } };
 	struct spawn s = {
 		.argv = argv, .guarantee = c->pages != 0 ? c->pages : 256, .grants = grants, .ngrants = 1,
-		.slices = start_slot("slices"), .first = c->first, .count = c->count, .stopped = c->stopped,
+		.slices = slices_of(c->hart), .first = c->first, .count = c->count, .stopped = c->stopped,
 	};
 	struct cpio_entry e;
 	char file[64];

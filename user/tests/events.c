@@ -73,8 +73,10 @@ int main(int argc, char **argv)
 	/* Back and forth with another program. */
 	MUST(child(&c, &p));
 	for (int i = 0; i < 4; i++) {
-		usleep(2000);
-		CHECK_IS(sys_notify(p.env, EV_USER(3)), 0);
+		long r;
+
+		AWAIT((r = sys_notify(p.env, EV_USER(3))) != -E_INVAL);	/* until it has a u-area */
+		CHECK_IS(r, 0);
 		CHECK_IS(sys_wait(EV_USER(5), deadline_us(2000000)), EV_USER(5));
 		event_clear(EV_USER(5));
 	}

@@ -1,6 +1,7 @@
 /*
  * spawn.c - programs beside this one: arguments, grants, exit status, and nothing left of them afterwards
  */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 static int *nowhere = (int *)16;
