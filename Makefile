@@ -16,7 +16,7 @@ serve: python     ## the same without a terminal: one JSON line when it answers,
 	@exec $(PYTHON) $(H)/run.py serve
 qemu-gdb: python  ## like qemu, but stopped at the first instruction, waiting for gdb
 	@$(PYTHON) $(H)/run.py qemu-gdb
-gdb: python       ## attach gdb to qemu-gdb from another terminal; PROG=NAME adds a program's symbols
+gdb: python       ## attach gdb to qemu-gdb from another terminal; PROG=NAME stops in the main of that program
 	@$(PYTHON) $(H)/run.py gdb
 kernel: python    ## only build the system (build/rv64)
 	@$(PYTHON) $(H)/build.py $(or $(TREE),rv64)

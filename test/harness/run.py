@@ -6,7 +6,7 @@
   test NAME    the guest test tests/NAME: its verdict is the exit code
   bench        the benchmarks: a table, and build/bench.json
   qemu-gdb     like qemu, stopped at the first instruction and waiting for gdb
-  gdb          attach gdb to a machine started by qemu-gdb (--prog NAME adds a program's symbols)
+  gdb          attach gdb to a machine started by qemu-gdb (--prog NAME stops in the main of that program)
 
 Options, where they make sense: --harts N, --mem MIB, --net user|none|dgram:LOCAL:REMOTE|tap:IF, --append "ARGS",
 --tree rv64|rv64-debug, --budget SECONDS, --no-build.
@@ -213,13 +213,13 @@ def command_gdb(args):
     except (OSError, ValueError):
         raise Stop(ENVIRONMENT, "no machine is waiting for gdb. Start one with `make qemu-gdb` in another terminal, then come back.") from None
     line = ["gdb-multiarch", "-q", os.path.join(folder, "exos.elf"), "-ex", "set confirm off", "-ex", "set architecture riscv:rv64",
-            "-ex", f"target remote 127.0.0.1:{port}"]
+            "-x", os.path.join(common.ROOT, "test", "harness", "exos_gdb.py"), "-ex", f"target remote 127.0.0.1:{port}"]
     if args.prog:
         found = [p for p in (os.path.join(folder, "user", f, args.prog) for f in ("bin", "tests", "bench")) if os.path.exists(p)]
         if not found:
             raise Stop(USAGE, f"there is no program {args.prog} in {relative(folder)}/user.")
-        # All programs are linked at one address, so a breakpoint in one may be met by another: hbreak sees them all.
-        line += ["-ex", f"add-symbol-file {found[0]}"]
+        # All programs are linked at one address: a plain breakpoint would be met by all of them.
+        line += ["-ex", f"add-symbol-file {found[0]}", "-ex", f"exos break {args.prog} main"]
     return subprocess.call(line)
 
 
