@@ -178,6 +178,15 @@ def boot_figure(args):
     return {"boot": int(told.group(1))} if told else {}
 
 
+def library_figures(args, name):
+    """Figures that a guest test reports while instructions are counted."""
+    with machine(args, icount=True, append=f"test={name}") as m:
+        code = m.wait(args.budget or 300)
+        if code != 0:
+            raise Stop(code, f"bench: tests/{name} failed with {code}.\n{m.tail()}")
+        return bench.figures(m.report_lines())
+
+
 def command_bench(args):
     with machine(args, icount=True, wire=args.net == "user", append=f"bench {args.append}".strip()) as m:
         if m.wire:
@@ -190,7 +199,9 @@ def command_bench(args):
         if code != 0 or not figures:
             raise Stop(code or FAIL, f"bench: exit code {code}, {len(figures)} figures.\n{m.tail()}")
     figures.update(boot_figure(args))
-    print(bench.table(figures))
+    for name in ("paper_vm", "paper_vm_inverted"):
+        figures.update(library_figures(args, name))
+    print(bench.table(figures), bench.paper(figures), sep="\n\n")
     print(f"written: {relative(bench.write(figures))}")
     return PASS
 
