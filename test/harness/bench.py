@@ -20,6 +20,8 @@ PEERS = {
     "yield_to": ("yield to a named environment", 120, None, 424, 5761, 2086),
     "yield_to_fp": ("the same, both with floating point", None, None, None, None, None),
     "pct_oneway": ("protected control transfer, one way", 60, 35, 255, None, None),
+    "thread_switch": ("to another thread of the program", None, None, None, None, None),
+    "mutex_pair": ("a free lock, taken and given back", None, None, None, None, None),
     "pipe_round": ("a byte through a pipe and one back", 900, 710, None, 65843, 12813),
     "pct_round": ("the same and the answer", 130, 158, 549, None, None),
     "env_life": ("environment: create, run, destroy (8 pages)", 20_000, None, 144_000, None, None),

@@ -1,5 +1,5 @@
 /*
- * ipc.c - a byte through a pipe to another program and one back
+ * ipc.c - a byte through a pipe to another program and one back; threads and their lock
  *
  * The other program is this one, started again with an argument. Both ends are libexos' (pipe.h): shared pages, and a yield to the
  * side that is waited for.
@@ -14,6 +14,7 @@
 #include "pipe.h"
 #include "proc.h"
 #include "start.h"
+#include "thread.h"
 #include "upcall.h"
 
 #define HALF	PAGE_SIZE
@@ -56,6 +57,42 @@ static void find_self(struct spawn *s)
 	s->elf_bytes = e.size;
 }
 
+static volatile bool enough;
+
+static void *other(void *arg)
+{
+	while (!enough)
+		thread_yield();
+	return arg;
+}
+
+/* To another thread and back, halved; a lock that nobody else wants, taken and given back. */
+static void threads(void)
+{
+	static struct mutex lock;
+	struct thread *t = thread_create(other, NULL, 0);
+	uint64_t from;
+
+	MUST(t != NULL ? 0 : -E_NOMEM);
+	series.n = 0;
+	for (unsigned int i = 0; i < RUNS; i++) {
+		from = instret();
+		thread_yield();
+		series_add(&series, instret() - from);
+	}
+	report_series("thread_switch", &series, 2);
+	enough = true;
+	MUST(thread_join(t, NULL));
+	series.n = 0;
+	for (unsigned int i = 0; i < RUNS; i++) {
+		from = instret();
+		mutex_lock(&lock);
+		mutex_unlock(&lock);
+		series_add(&series, instret() - from);
+	}
+	report_series("mutex_pair", &series, 1);
+}
+
 void bench_ipc(void)
 {
 	static const char *const argv[] = { "bench", "peer", NULL };
@@ -93,4 +130,5 @@ void bench_ipc(void)
 	MUST(proc_end(&p));
 	event_clear(EV_CHILD | EV_USER(1));
 	report_series("pipe_round", &series, 1);
+	threads();
 }
