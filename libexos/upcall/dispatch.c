@@ -217,8 +217,8 @@ long upcall_again(void)
 
 	if (r < 0)
 		return r;
-	if (event_handler != NULL)
-		upcall_set_event_handler(event_mask, event_handler);
+	if ((event_mask | wake_mask) != 0)
+		ask_for_events();
 	if (own_switch)
 		upcall_own_switch(true, slice_end_handler, slice_begin_handler);
 	return 0;
