@@ -69,7 +69,8 @@ void mmio_write32(uintptr_t pa, uint32_t value);
 #define dma_mb()  __asm__ volatile("fence rw, rw" ::: "memory")
 #endif
 
-void arch_console_putc(char c);
+bool arch_console_ready(void);			/* takes a byte now, or after a very short wait */
+void arch_console_putc(char c);			/* waits longer, for the kernel's own messages */
 int arch_console_getc(void);			/* -1: nothing there */
 bool arch_report(const char *buf, size_t n);	/* false: no such channel */
 _Noreturn void arch_poweroff(unsigned code);

@@ -45,6 +45,7 @@ void console_forget(struct env *e)
 long sys_console_write(struct env *self, unsigned long slot, unsigned long buf, unsigned long n)
 {
 	char bytes[CONSOLE_MAX];
+	unsigned long i;
 
 	if (cap_get(self, slot, CAP_CONSOLE) == NULL)
 		return -E_NOCAP;
@@ -52,9 +53,9 @@ long sys_console_write(struct env *self, unsigned long slot, unsigned long buf, 
 		n = CONSOLE_MAX;
 	if (user_read(self, bytes, buf, n) != 0)
 		return -E_FAULT;
-	for (unsigned long i = 0; i < n; i++)
+	for (i = 0; i < n && arch_console_ready(); i++)
 		arch_console_putc(bytes[i]);
-	return n;
+	return i;
 }
 
 long sys_console_read(struct env *self, unsigned long slot, unsigned long buf, unsigned long n)

@@ -314,17 +314,27 @@ static volatile uint8_t *uart_register(unsigned n)
 	return (volatile uint8_t *)arch_kva(board.uart) + n;
 }
 
+static bool uart_room(unsigned patience)
+{
+	while (!(*uart_register(5) & 0x20))
+		if (patience-- == 0)
+			return false;
+	return true;
+}
+
+bool arch_console_ready(void)
+{
+	return board.uart == 0 || uart_room(1000);
+}
+
 void arch_console_putc(char c)
 {
 	static bool stuck;
-	unsigned n = stuck ? 1 : 100000;
 
 	if (board.uart == 0)
 		return;
 	/* Bounded: a line that does not become free loses bytes, not the machine; and is waited for once, not for each byte. */
-	while (!(*uart_register(5) & 0x20) && n > 0)
-		n--;
-	stuck = n == 0;
+	stuck = !uart_room(stuck ? 0 : 1000000);
 	if (!stuck)
 		*uart_register(0) = (uint8_t)c;
 }

@@ -405,7 +405,7 @@
 	 * Write bytes to the serial line. \
 	 * slot: CONSOLE. \
 	 * buf, n: bytes, at most CONSOLE_MAX are taken. \
-	 * Result: bytes written. \
+	 * Result: bytes written: fewer than n, or 0, when the line takes no more now, because nobody reads at its other end. \
 	 * Errors: E_NOCAP, E_FAULT. \
 	 */ \
 	X(console_write, 3, unsigned long, slot, const void *, buf, unsigned long, n) \

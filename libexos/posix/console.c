@@ -7,6 +7,7 @@
 #include "exos_calls.h"
 #include "internal.h"
 #include "posix.h"
+#include "preempt.h"
 #include "start.h"
 #include "upcall.h"
 
@@ -31,10 +32,18 @@ void console_write_all(const void *buf, size_t n)
 	while (n > 0) {
 		long r = sys_console_write(console_slot(), p, n < CONSOLE_MAX ? n : CONSOLE_MAX);
 
-		if (r <= 0)
+		if (r < 0)
 			return;
 		p += r;
 		n -= (size_t)r;
+		if (n == 0 || r > 0)
+			continue;
+		/* The line is full. A handler cannot wait for it; a program does, with all its threads, for the text lies in one buffer. */
+		if (uarea()->held)
+			return;
+		preempt_off();
+		sys_wait(0, deadline_us(2000));
+		preempt_on();
 	}
 }
 

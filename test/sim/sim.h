@@ -159,6 +159,7 @@ extern bool sim_audit;
 /* --- Console, report, power ----------------------------------------------------------------------------------------- */
 
 extern char sim_console[4096], sim_reports[4096];
+extern uint32_t sim_console_room;	/* bytes that the serial line still takes; as good as no end at boot */
 void sim_type(const char *text);
 extern jmp_buf sim_power;	/* set it and sim_power_armed before a call that may switch off */
 extern bool sim_power_armed;

@@ -20,6 +20,7 @@ struct sim_counts sim_counts;
 ticks_t sim_now;
 ticks_t sim_timer[HARTS_MAX];
 char sim_console[4096], sim_reports[4096];
+uint32_t sim_console_room;
 jmp_buf sim_power;
 bool sim_power_armed;
 unsigned sim_power_code;
@@ -72,6 +73,7 @@ void sim_machine_reset(size_t ram_bytes, unsigned asid_bits)
 		sim_timer[i] = ~0ul;
 	console_len = reports_len = 0;
 	sim_console[0] = sim_reports[0] = 0;
+	sim_console_room = UINT32_MAX;
 	ndevices = 0;
 	irq_lines = irq_claimed = irq_disabled = 0;
 	typed_in = typed_out = 0;
@@ -296,8 +298,15 @@ void arch_fp_reset(struct hart *h, struct env *e)
 
 /* --- Console, report, power --------------------------------------------------------------------------------------- */
 
+bool arch_console_ready(void)
+{
+	return sim_console_room > 0;
+}
+
 void arch_console_putc(char c)
 {
+	if (sim_console_room > 0)
+		sim_console_room--;
 	if (console_len + 1 < sizeof(sim_console)) {
 		sim_console[console_len++] = c;
 		sim_console[console_len] = 0;

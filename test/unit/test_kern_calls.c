@@ -308,6 +308,10 @@ static void memory_is_copied_whole_or_not_at_all(void **state)	/* S1, S2, S3 */
 	sim_restore(world);
 	memset(sim_console, 0, sizeof(sim_console));
 	answers(init, 4, console_write, SLOT_CONSOLE, end - 4, 4);
+	sim_console_room = 3;
+	answers(init, 3, console_write, SLOT_CONSOLE, end - 4, 4);
+	answers(init, 0, console_write, SLOT_CONSOLE, end - 4, 4);
+	sim_console_room = UINT32_MAX;
 	refused(init, E_FAULT, console_write, SLOT_CONSOLE, end - 4, 5);
 	refused(init, E_FAULT, console_write, SLOT_CONSOLE, end, 1);
 	answers(init, 0, console_write, SLOT_CONSOLE, end, 0);
