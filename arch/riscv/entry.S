@@ -7,10 +7,10 @@
  *
  * Length of the short roads, from the first instruction here to sret (make bench shows them with the user's part):
  *	null call		15
- *	exception to handler	37
+ *	exception to handler	38
  *	transfer, its answer	55, 51
  *	yield to somebody	115
- *	any call		25 + its C code + 15
+ *	any call		27 + its C code + 16
  *
  * What a call leaves in t0-t6 and a1-a7: t2-t6 are still the user's, for the kernel's C code is compiled without them
  * (registers.py holds it to that); the others are cleared.
