@@ -22,7 +22,7 @@ def environments(machine):
 
 
 def free_frames(machine):
-    return int(re.search(r": (\d+) free,", machine.command_output("pages")).group(1))
+    return int(re.search(r"(?m)^ +(\d+) free,", machine.command_output("pages")).group(1))
 
 
 def test_prompt(machine):

@@ -210,7 +210,7 @@ void jobs_run(int n, char **words, bool background)
 		bool is_pages = strcmp(words[w], "-p") == 0;
 
 		if ((!is_pages && strcmp(words[w], "-s") != 0) || !number(words[w + 1], is_pages ? 1000000 : SLICES, is_pages ? &pages : &count)) {
-			printf("usage: run [-p PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&]\n");
+			printf("usage: run [-p PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&], at most %d slices\n", SLICES);
 			return;
 		}
 	}

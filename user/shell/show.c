@@ -231,7 +231,7 @@ void show_pages(void)
 
 	if (!count_frames(total))
 		return;
-	printf("%" PRIu32 " frames of 4 KiB from frame %" PRIu32 " on, %" PRIu32 " of the free ones promised:", s->nframes, s->first_frame,
+	printf("%" PRIu32 " frames of 4 KiB from frame %" PRIu32 " on, %" PRIu32 " of the free ones promised\n ", s->nframes, s->first_frame,
 	       s->promised_frames);
 	for (unsigned int i = 0; i <= FRAME_EXPOSED; i++)
 		printf("%s %" PRIu32 " %s", i == 0 ? "" : ",", total[i], types[i]);
