@@ -594,10 +594,32 @@ static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsig
 	return 0;
 }
 
+/* An environment gives up a part of its own. What the first gives up, who has no parent, is promised to nobody: it can be borrowed. */
+static long lower_guarantee(struct env *e, unsigned long pages)
+{
+	uint32_t now = e->pub->guarantee;
+
+	if (pages > now || pages < e->pub->promised_on)
+		return -E_INVAL;
+	if (e->parent == NULL) {
+		promised_frames -= outstanding(e);
+		e->pub->guarantee = pages;
+		promised_frames += outstanding(e);
+		frames_tell();
+		return 0;
+	}
+	if (!env_can_promise(e, now - pages))
+		return -E_QUOTA;
+	env_move_guarantee(e, e->parent, now - pages);
+	return 0;
+}
+
 static long set_guarantee(struct env *self, struct env *e, unsigned long pages)
 {
 	uint32_t now = e->pub->guarantee;
 
+	if (e == self)
+		return lower_guarantee(self, pages);
 	if (e->parent != self)
 		return -E_RIGHTS;
 	if (pages > UINT32_MAX)

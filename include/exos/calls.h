@@ -316,7 +316,8 @@
 	 * a, b: as the property says; otherwise ignored. \
 	 * Result: 0. \
 	 * Errors: E_NOCAP, E_DEAD; E_RIGHTS: no CONTROL, or what a names lacks a right or is charged to another; for ENV_GUARANTEE: \
-	 * not its parent; E_INVAL; E_BUSY: it must be stopped for this, or for ENV_RUN is not, \
+	 * neither its parent nor itself; E_INVAL: for ENV_GUARANTEE of the caller itself: more than now, or less than its children \
+	 * have; E_BUSY: it must be stopped for this, or for ENV_RUN is not, \
 	 * or is to be stopped and runs on another hart, which has been told: ask again; E_QUOTA: ENV_GUARANTEE. \
 	 */ \
 	X(env_set, 4, unsigned long, env, unsigned long, property, unsigned long, a, unsigned long, b) \

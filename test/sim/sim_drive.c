@@ -230,7 +230,10 @@ static void property(struct sim_drive *d, struct env *e, unsigned long *a)
 		a[2] = below(d, 64);
 		break;
 	case ENV_GUARANTEE:
+		/* For a child, or for oneself: then it must be near what one has. */
 		a[1] = below(d, 80);
+		if ((a[1] & 1) != 0)
+			a[1] = e->pub->guarantee - (a[1] >> 1);
 		break;
 	case ENV_EVENT_UP:
 		a[1] = one_in(d, 2) ? EV_USER_MASK : 0;
