@@ -91,6 +91,9 @@ def test_pages(machine):
     counts = [int(n) for n in re.findall(r" (\d+) (?:free|data|page tables|kernel objects|kernel|exposed)\b", text)]
     assert len(counts) == 6 and sum(counts) == int(head.group(1)), text
     assert re.search(r"(?m)^ +\d+( +\d+){5}  httpd$", text), text
+    # An eighth of what was free at the start is promised to nobody, and some of it is lent.
+    promised, left = map(int, re.search(r"(\d+) of the free ones promised, (\d+) to borrow", text).groups())
+    assert 0 < promised and 0 < left <= int(head.group(1)) // 8, text
 
 
 def test_slices(machine):

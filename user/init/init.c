@@ -110,7 +110,21 @@ static unsigned int free_guarantee(void)
 {
 	const volatile struct exposed_env *self = exposed_env_of(self_env());
 
-	return self->guarantee - self->promised_on - self->held;
+	uint32_t own = self->guarantee - self->promised_on, held = self->held;
+
+	return own > held ? own - held : 0;
+}
+
+/* Give up what is missing to the part that table.c leaves to those who borrow. */
+static void leave_to_borrow(void)
+{
+	uint32_t free = exposed_system()->free_frames, nobodys = free - exposed_system()->promised_frames, part = free / borrowable_part;
+	long err = 0;
+
+	if (part > nobodys)
+		err = sys_env_set(0, ENV_GUARANTEE, exposed_env_of(self_env())->guarantee - (part - nobodys), 0);
+	if (err < 0)
+		printf("init: less than table.c says can be borrowed: %s\n", exos_strerror(err));
 }
 
 static void give(struct proc_grant *grants, unsigned int *n, const char *name, unsigned int slot, unsigned int rights)
@@ -287,6 +301,7 @@ int main(int argc, char **argv)
 		run_trial("bench/bench", "bench");
 	make_net_page();
 	slices_begin();
+	leave_to_borrow();
 	start_services();
 	watch();
 }

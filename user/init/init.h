@@ -35,6 +35,7 @@ struct service {
 
 extern const struct service services[];
 extern const unsigned int nservices;
+extern const unsigned int borrowable_part;
 
 /* ---- slices.c: which of the 64 slices of each hart are whose ---- */
 

@@ -6,6 +6,9 @@
  */
 #include "init.h"
 
+/* One part of so many of what is free at the start is promised to nobody: who has used up its own pages borrows there. */
+const unsigned int borrowable_part = 8;
+
 const struct service services[] = {
 /*	file		pages	slices	hart	gives								flows			*/
 	{ "bin/netd",	256,	6,	0,	NEEDS_NIC | GIVE_CONSOLE | GIVE_NETPAGE_RW,

@@ -228,11 +228,12 @@ void show_pages(void)
 	};
 	const volatile struct exposed_system *s = exposed_system();
 	uint32_t total[FRAME_EXPOSED + 1] = { 0 };
+	uint32_t promised = s->promised_frames, all_free = s->free_frames;
 
 	if (!count_frames(total))
 		return;
-	printf("%" PRIu32 " frames of 4 KiB from frame %" PRIu32 " on, %" PRIu32 " of the free ones promised\n ", s->nframes, s->first_frame,
-	       s->promised_frames);
+	printf("%" PRIu32 " frames of 4 KiB from frame %" PRIu32 " on, %" PRIu32 " of the free ones promised, %" PRIu32 " to borrow\n ", s->nframes, s->first_frame,
+	       promised, all_free > promised ? all_free - promised : 0);
 	for (unsigned int i = 0; i <= FRAME_EXPOSED; i++)
 		printf("%s %" PRIu32 " %s", i == 0 ? "" : ",", total[i], types[i]);
 	printf("\n%8s %8s %8s %8s %8s %8s  %s\n", "owner", "data", "tables", "objects", "total", "pinned", "name");
