@@ -112,7 +112,7 @@ static void audit_table(ppn_t root, ppn_t table, unsigned level, vaddr_t base)
  * Contexts: (1) all tables below the roots obey, and every table below a root is found there; (2) each binding that a capability
  * remembers has its leaf, which with law 4 of leaves makes the two the same set; (3) no two contexts share an ASID of this
  * generation, and none has number 0 while there are ASIDs; (4) the users of a context are the environments that run in it; (5) what
- * the short roads of bindings believe of tables and rights is so.
+ * the short roads of bindings believe of tables and rights is so; (6) what an environment's short road writes into satp is its context.
  */
 static void audit_contexts(void)
 {
@@ -150,6 +150,8 @@ static void audit_contexts(void)
 
 			LAW(frame_exists(root) && frame_of(root)->type == FRAME_TABLE && frame_of(root)->level == 2, root, i);
 			LAW(priv_of(root)->users != 0, root, i);
+			LAW(env_table[i]->satp == 0 || (priv_of(root)->asid_gen == asid_generation &&
+			    env_table[i]->satp == arch_satp(root, priv_of(root)->asid)), root, i);
 			running++;
 		}
 	LAW(running == users, running, users);
@@ -168,8 +170,8 @@ static void audit_contexts(void)
 /* ---- frames ---- */
 
 /*
- * The free list: (1) doubly linked, but for what is before the first, and as long as free_frames says; (2) a free frame has no capability,
- * owner, pin, word, and no part in a larger page or a table; (3) it holds exactly the frames of type FREE.
+ * The free list: (1) doubly linked, but for what is before the first, and as long as free_frames says, to everyone; (2) a free frame
+ * has no capability, owner, pin, word, and no part in a larger page or a table; (3) it holds exactly the frames of type FREE.
  */
 static void audit_free_list(void)
 {
@@ -182,6 +184,7 @@ static void audit_free_list(void)
 		LAW(n++ < free_frames, p, free_frames);
 	}
 	LAW(n == free_frames, n, free_frames);
+	LAW(system_info->free_frames == free_frames && system_info->promised_frames == promised_frames, free_frames, promised_frames);
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct frame *f = frame_of(p);
 
@@ -356,7 +359,7 @@ static void audit_lists(void)
 	audit_list(&flow_caps, CAP_FLOW, 0);
 }
 
-/* One slot: an empty one is all zero; a record is where its neighbours say; a binding of a page leads to its leaf. */
+/* One slot: an empty one is all zero; a record is where its neighbours say; a binding of a page leads to its leaf; slices exist. */
 static void audit_slot(const struct cap *c)
 {
 	if (c->type == CAP_NONE) {
@@ -368,6 +371,7 @@ static void audit_slot(const struct cap *c)
 	LAW(c->type < CAP_TYPES, c->type, c->object);
 	LAW((c->prev != NULL ? c->prev->next : cap_list_of(c)->head) == c, c->type, c->object);
 	LAW(c->next == NULL || c->next->prev == c, c->type, c->object);
+	LAW(c->type != CAP_SLICE || (c->binding >> 32) + (uint32_t)c->binding <= SLICES, c->object, c->binding);
 	if (c->type == CAP_PAGE || c->type == CAP_TABLE) {
 		ppn_t root = binding_root(c->binding);
 		pte_t *e;
@@ -383,9 +387,9 @@ static void audit_slot(const struct cap *c)
 }
 
 /*
- * Capability tables: (1) the pages of each are kernel objects with one capability, and every such page is in one table; (2) the records
- * in the tables are those in the lists; (3) the bindings in the records are the leaves in the page tables; (4) as many revocations
- * are under way as records say.
+ * Capability tables: (1) the pages of each are kernel objects with one capability that say whose they are, and every such page is in
+ * one table; (2) the records in the tables are those in the lists; (3) the bindings in the records are the leaves in the page tables;
+ * (4) as many revocations are under way as records say.
  */
 static void audit_tables(void)
 {
@@ -404,6 +408,7 @@ static void audit_tables(void)
 			const struct frame *f = frame_of(kva_page(table));
 
 			LAW(f->type == FRAME_KOBJ && f->level == CAP_CAPTAB && f->ncaps == 1, e->id, n);
+			LAW(f->parent == e->page, e->id, n);
 			for (unsigned m = 0; m < n; m++)
 				LAW(e->captab[m] != e->captab[n], e->id, m);
 			for (unsigned s = 0; s < CAPS_PER_PAGE; s++)
@@ -468,7 +473,7 @@ static void audit_envs(void)
 
 /*
  * Slices: (1) each is bound to a living environment, through a capability that covers it and may bind, or to none; (2) the public
- * vector says the same; (3) an environment's count is the number of its slices on all harts.
+ * vector says the same; (3) an environment's count is the number of its slices on all harts; (4) a hart is at one of its slices.
  */
 static void audit_slices(void)
 {
@@ -478,6 +483,7 @@ static void audit_slices(void)
 	for (unsigned n = 0; n < nharts; n++) {
 		const struct hart *h = &harts[n];
 
+		LAW(h->position < SLICES, n, h->position);
 		for (unsigned i = 0; i < SLICES; i++) {
 			const struct slice *s = &h->slice[i];
 
@@ -498,7 +504,7 @@ static void audit_slices(void)
 
 /*
  * Harts: (1) whoever runs is ready, or what it does in its protected entry is, and says where; (2) the public record says whose slice
- * it is.
+ * it is; (3) the context that it stands on knows of it, for the fences of others.
  */
 static void audit_harts(void)
 {
@@ -511,6 +517,8 @@ static void audit_harts(void)
 		LAW(h->pub->current == h->payer_id && h->payer == &env_public[h->payer_id & ENV_INDEX_MASK], n, h->payer_id);
 		LAW(is_living(h->current) && h->current->hart == h, n, h->current->id);
 		LAW(h->current->state == ENV_READY || (h->current->state == ENV_WAITING && !env_waits(h->current)), n, h->current->state);
+		LAW(h->current->context != 0 && priv_of(h->current->context)->asid_gen == asid_generation &&
+		    (priv_of(h->current->context)->harts & h->bit), n, h->current->context);
 	}
 }
 
@@ -559,7 +567,7 @@ static void audit_transfers(void)
 
 static bool is_object(const void *kva, enum cap_type type)
 {
-	ppn_t p = kva_page(kva);
+	ppn_t p = kva != NULL ? kva_page(kva) : 0;
 
 	return frame_exists(p) && frame_of(p)->type == FRAME_KOBJ && frame_of(p)->level == type && page_kva(p) == kva;
 }
@@ -610,10 +618,13 @@ static void audit_flows(void)
 }
 
 /*
- * Rings: (1) the owner is there; (2) the filters of a ring say so; (3) what is in flight for it is what the transmit table has.
+ * Rings: (1) the owner is there; (2) the filters of a ring say so, and every filter is in the list of one; (3) what is in
+ * flight for it is what the transmit table has.
  */
 static void audit_rings(void)
 {
+	uint32_t filters = 0;
+
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct ring *r = page_kva(p);
 		uint32_t in_flight = 0;
@@ -622,11 +633,12 @@ static void audit_rings(void)
 			continue;
 		LAW(is_living(r->owner) && r->event < EV_RINGS && r->shared == page_kva(r->shared_page), p, r->event);
 		for (struct bound_filter *const *link = &r->filters; *link != NULL; link = &(*link)->ring_next)
-			LAW((*link)->ring == r && (*link)->ring_link == link, p, 0);
+			LAW((*link)->ring == r && (*link)->ring_link == link && filters++ < classifier.nfilters, p, filters);
 		for (unsigned i = 0; i < TRANSMITS; i++)
 			in_flight += transmits[i].busy && transmits[i].ring == r;
 		LAW(in_flight == r->in_flight && in_flight <= RING_SIZE, in_flight, r->in_flight);
 	}
+	LAW(filters == classifier.nfilters, filters, classifier.nfilters);
 	for (unsigned i = 0; i < TRANSMITS; i++)
 		if (transmits[i].busy && transmits[i].ring != NULL)
 			LAW(is_object(transmits[i].ring, CAP_RING), i, 0);
