@@ -37,14 +37,9 @@ PEERS = {
     "boot": ("kernel entry to the prompt", 5_000_000, None, 600_000, 418_000_000, 1_560_000_000),
 }
 
-# Engler, Kaashoek, O'Toole, SOSP 1995. Times of other machines, for the shape: seconds, then microseconds.
-PAPER_9 = (("DEC2100", 7.1, 7.0), ("DEC3100", 5.2, 5.2), ("DEC5000", 3.8, 3.7))
-PAPER_OPERATIONS = ("dirty", "prot1", "prot100", "unprot100", "trap", "appel1", "appel2")
-PAPER_10 = (("DEC2100 Ultrix", None, 51.6, 175, 175, 240, 383, 335), ("DEC2100 ExOS", 17.5, 32.5, 213, 275, 13.9, 74.4, 45.9),
-            ("DEC3100 Ultrix", None, 39.0, 133, 133, 185, 302, 267), ("DEC3100 ExOS", 13.1, 24.4, 156, 206, 10.1, 55.0, 34.0),
-            ("DEC5000 Ultrix", None, 32.0, 102, 102, 161, 262, 232), ("DEC5000 ExOS", 9.8, 16.9, 109, 143, 4.8, 34.0, 22.0))
-PAPER_13 = (("DEC2100 original", 17.5, 32.5, 213, 275, 13.9, 74.4, 45.9), ("DEC2100 inverted", 8.0, 23.1, 253, 325, 13.9, 54.4, 38.8),
-            ("DEC3100 original", 13.1, 24.4, 156, 206, 10.1, 55.0, 34.0), ("DEC3100 inverted", 5.9, 17.7, 189, 243, 10.1, 40.4, 28.9))
+# Columns of tables 10 and 13 of Engler, Kaashoek, O'Toole, SOSP 1995.
+PAPER_OPERATIONS = ("dirty", "prot1", "prot100", "unprot100", "appel1", "appel2")
+AEGIS = 2               # its place in a line of PEERS
 
 
 def figures(lines):
@@ -84,20 +79,18 @@ def _grid(head, rows):
 
 
 def paper(values):
-    """Tables 9, 10 and 13 of SOSP 1995, and ours: the kernel's calls (10), the library over two page tables (13), a program (9)."""
-    ours = lambda name, form, **own: (name, *(values.get(own.get(key, form.format(key))) for key in PAPER_OPERATIONS))
+    """What tables 9, 10 and 13 of SOSP 1995 measured, here: a program (9), the kernel's calls (10), the library over two page tables
+    (13). Of the paper only the figures in PEERS stand beside them."""
     operations = ("", *PAPER_OPERATIONS)
-    lines = ["Table 9: a product of two matrices of 150 by 150. Seconds, Ultrix and ExOS; exos in instructions, the memory touched",
-             "for the first time, and again: the difference is all that the library's paging costs.",
-             *_grid(("", "Ultrix", "ExOS"), PAPER_9),
-             *_grid(("", "first", "again"), [("exos", values.get("lib_matmul_first_radix"), values.get("lib_matmul_radix")),
-                                             ("exos, inverted table", values.get("lib_matmul_first_inverted"), values.get("lib_matmul_inverted"))]),
-             "", "Table 10: virtual memory operations, microseconds. exos in instructions, by the kernel's calls and a handler in assembly.",
-             *_grid(operations, [*PAPER_10, ours("exos", "{}", trap="exception_round")]),
-             "", "Table 13: the same over two page tables of the library, microseconds. exos in instructions, through libexos/vm and its C",
-             "handlers; the trap is that of the library.",
-             *_grid(operations, [*PAPER_13, ours("exos radix", "lib_{}_radix", trap="fault_bind_resume_lib"),
-                                 ours("exos inverted", "lib_{}_inverted", trap="fault_bind_resume_lib")])]
+    ours = lambda name, form: (name, *(values.get(form.format(key)) for key in PAPER_OPERATIONS))
+    matmul = lambda table: (table, values.get(f"lib_matmul_first_{table}"), values.get(f"lib_matmul_{table}"))
+    lines = ["Table 9: a product of two matrices of 150 by 150, in memory touched for the first time, and again: the difference is all",
+             "that the library's paging costs.",
+             *_grid(("", "first", "again"), [matmul("radix"), matmul("inverted")]),
+             "", "Table 10: virtual memory operations, by the kernel's calls and a handler in assembly.",
+             *_grid(operations, [("Aegis, DEC5000 cycles", *(PEERS[key][AEGIS] for key in PAPER_OPERATIONS)), ours("exos", "{}")]),
+             "", "Table 13: the same through libexos/vm and its handlers in C, over two page tables.",
+             *_grid(operations, [ours("radix", "lib_{}_radix"), ours("inverted", "lib_{}_inverted")])]
     return "\n".join(lines)
 
 
