@@ -309,6 +309,15 @@ class Machine:
         connection.sock = self.dial("tcp/80", timeout)
         return connection
 
+    def page_status(self, timeout=10.0):
+        """The status with which the web server answers for its page."""
+        connection = self.http(timeout)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
     def send(self, text):
         """Type on the console."""
         self._console_socket.sendall(text.encode() if isinstance(text, str) else text)

@@ -6,15 +6,6 @@ import time
 SECONDS = 120
 
 
-def page(machine):
-    connection = machine.http(10)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
 def echoes(machine):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)
@@ -37,16 +28,16 @@ def gone(machine, name):
 
 
 def test_echo_dies_httpd_serves(machine):
-    assert echoes(machine) and page(machine) == 200
+    assert echoes(machine) and machine.page_status() == 200
     machine.command_output("kill echo")
     assert gone(machine, "echo")
     for _ in range(20):
-        assert page(machine) == 200
+        assert machine.page_status() == 200
     assert not echoes(machine)
 
 
 def test_httpd_dies_echo_serves(machine):
-    assert echoes(machine) and page(machine) == 200
+    assert echoes(machine) and machine.page_status() == 200
     with machine.dial("tcp/7", 10) as s:
         s.sendall(b"before")
         assert s.recv(100) == b"before"
@@ -73,7 +64,7 @@ def test_killed_under_load_and_started_again(machine):
     machine.command_output("run -p 4096 httpd &")
     for _ in range(50):
         try:
-            assert page(machine) == 200
+            assert machine.page_status() == 200
             break
         except OSError:
             time.sleep(0.2)

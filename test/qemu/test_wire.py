@@ -9,15 +9,6 @@ SHARED = True
 SECONDS = 180
 
 
-def page(machine):
-    connection = machine.http()
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
 def echo(machine, mac, data, sport=40000, tries=3):
     for _ in range(tries):
         start = machine.wire.seen()
@@ -37,7 +28,7 @@ def pings(machine, mac, tries=5):
 def well(machine, mac):
     assert pings(machine, mac), "ping"
     assert echo(machine, mac, b"well?") == b"well?", "udp echo"
-    assert page(machine) == 200, "page"
+    assert machine.page_status() == 200, "page"
 
 
 def test_arp_is_answered_once(machine):
@@ -128,7 +119,7 @@ def test_flood_of_one_port_leaves_the_other(machine):
     for _ in range(20):
         for _ in range(500):
             machine.wire.send(frame)
-        assert page(machine) == 200
+        assert machine.page_status() == 200
     well(machine, mac)
 
 
@@ -142,7 +133,7 @@ def test_syn_flood(machine):
     assert echo(machine, mac, b"during") == b"during"
     for attempt in range(10):
         try:
-            assert page(machine) == 200
+            assert machine.page_status() == 200
             return
         except OSError:
             continue
