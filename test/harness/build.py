@@ -75,7 +75,7 @@ def build(name, targets=(), keep_going=False):
 
 def main(argv):
     if not argv or argv[0] not in TREES:
-        raise Stop(USAGE, __doc__.strip())
+        raise Stop(USAGE, f"TREE={argv[0]} is none of: {', '.join(TREES)}." if argv else __doc__.strip())
     tools.ensure(tools.BUILD_SET if argv[0].startswith("rv64") else tools.TEST_SET)
     build(argv[0], argv[1:])
     return 0

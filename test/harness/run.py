@@ -34,6 +34,7 @@ import wire
 from common import BUDGET, ENVIRONMENT, FAIL, PASS, USAGE, Stop, complain, relative, say
 
 HARTS_MAX = 8                   # of kern/slice.h
+TREES = ("rv64", "rv64-debug")
 MEM_MIN, MEM_MAX = 24, 16384    # MiB; with less, what init promises to the services does not fit
 
 
@@ -41,20 +42,23 @@ def options(argv):
     parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
     parser.add_argument("command", choices=["qemu", "serve", "test", "bench", "qemu-gdb", "gdb"])
     parser.add_argument("name", nargs="?")
-    parser.add_argument("--harts", type=int, default=os.environ.get("HARTS") or "1")
+    parser.add_argument("--harts", default=os.environ.get("HARTS") or "1")
     parser.add_argument("--mem", default=os.environ.get("MEM") or None)
     parser.add_argument("--net", default=os.environ.get("NET") or "user")
     parser.add_argument("--append", default=os.environ.get("APPEND") or "")
-    parser.add_argument("--tree", default=os.environ.get("TREE") or "rv64", choices=["rv64", "rv64-debug"])
+    parser.add_argument("--tree", default=os.environ.get("TREE") or "rv64")
     parser.add_argument("--budget", type=float, default=None)
     parser.add_argument("--prog", default=os.environ.get("PROG") or None)
     parser.add_argument("--no-build", action="store_true")
     args = parser.parse_args(argv)
+    if args.tree not in TREES:
+        raise Stop(USAGE, f"TREE={args.tree}: the system is built as {' or '.join(TREES)}.")
     if args.mem is None:
         # The debug kernel's audit walks all frames after every call: with few of them programs still get time to run.
         args.mem = "32" if args.tree == "rv64-debug" else "256"
-    if not 1 <= args.harts <= HARTS_MAX:
+    if not args.harts.isdigit() or not 1 <= int(args.harts) <= HARTS_MAX:
         raise Stop(USAGE, f"HARTS={args.harts}: exos runs on 1 to {HARTS_MAX} harts.")
+    args.harts = int(args.harts)
     if not args.mem.isdigit() or not MEM_MIN <= int(args.mem) <= MEM_MAX:
         raise Stop(USAGE, f"MEM={args.mem}: a number of MiB from {MEM_MIN} to {MEM_MAX}, without a unit.")
     return args
@@ -238,8 +242,15 @@ COMMANDS = {"qemu": command_qemu, "qemu-gdb": command_qemu, "serve": command_ser
             "bench": command_bench, "gdb": command_gdb}
 
 
+def leave(number, _frame):
+    """A signal that would end us where we stand: unwind instead, so that the emulator and its folder go too."""
+    raise SystemExit(128 + number)
+
+
 def main(argv):
     args = options(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
     if args.command != "gdb":
         tools.ensure(tools.BUILD_SET, tools.RUN_SET)
         if not args.no_build:

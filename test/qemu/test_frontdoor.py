@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -77,6 +78,20 @@ def test_terminal_carries_input_and_the_exit_code():
     assert "exos$" in done.stdout and "OpenSBI v" not in done.stdout and "http://127.0.0.1:" in done.stderr
 
 
+def test_a_hung_up_debugging_session_leaves_nothing():
+    """The terminal goes away (SIGHUP) while qemu-gdb waits for gdb: the emulator, its folder and the port's file go too."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen([*RUN, "qemu-gdb", "--no-build"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=dict(os.environ, TMPDIR=folder))
+        while "waiting for gdb" not in (line := process.stderr.readline()):
+            assert line, "qemu-gdb ended"
+        children = children_of(process.pid)
+        assert children and os.listdir(folder)
+        code, _, complaints = stop(process, signal.SIGHUP)
+        assert code == 128 + signal.SIGHUP and "Traceback" not in complaints, (code, complaints)
+        assert not any(os.path.exists(f"/proc/{child}") for child in children) and not os.listdir(folder)
+
+
 def test_stalled_boot_is_explained():
     """A machine that says nothing: the place of each hart is named, and the budget ends the wait."""
     complaints = []
@@ -106,7 +121,8 @@ def test_missing_emulator_is_named():
 
 
 def test_impossible_machines_are_refused_with_the_limits():
-    for options, limit in ((["--harts", "9"], "1 to 8"), (["--harts", "0"], "1 to 8"), (["--mem", "2G"], "24 to"), (["--mem", "8"], "24 to")):
+    for options, limit in ((["--harts", "9"], "1 to 8"), (["--harts", "0"], "1 to 8"), (["--harts", "x"], "1 to 8"),
+                           (["--tree", "foo"], "rv64-debug"), (["--mem", "2G"], "24 to"), (["--mem", "8"], "24 to")):
         done = subprocess.run([*RUN, "qemu", "--no-build", *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=20, check=False)
         assert done.returncode == common.USAGE and limit in done.stderr, (options, done.returncode, done.stderr)
