@@ -8,7 +8,7 @@ H      := test/harness
 export HARTS MEM NET V PROG APPEND TREE QEMU
 
 .DEFAULT_GOAL := help
-.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint test bench count doctor format clean python
+.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench count doctor format clean python
 
 qemu: python      ## build, start exos in the emulator, give the terminal to its shell
 	@$(PYTHON) $(H)/run.py qemu
@@ -28,6 +28,8 @@ nightly: python   ## the long forms of unit tests: a million random operations; 
 	@$(PYTHON) $(H)/runtests.py nightly --seconds 20000
 lint: python      ## compile the kernel with the second compiler, clang 14
 	@$(PYTHON) $(H)/runtests.py clang
+coverage: python  ## which lines and branches of the kernel the unit tests reach; V=1 names the lines that never ran
+	@$(PYTHON) $(H)/coverage.py
 bench: python     ## measure in instructions: a table, and build/bench.json
 	@$(PYTHON) $(H)/run.py bench
 count: python     ## lines of code per room; the kernel must stay below 8000

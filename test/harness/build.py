@@ -14,7 +14,7 @@ import common
 import tools
 from common import BUILD_FAILED, ROOT, USAGE, Stop, say
 
-TREES = ("rv64", "rv64-debug", "rv64-clang", "host", "host-asan", "host-fuzz")
+TREES = ("rv64", "rv64-debug", "rv64-clang", "host", "host-asan", "host-coverage", "host-fuzz")
 
 
 def _run(command, log):

@@ -5,6 +5,7 @@
   asan      the same under ASan and UBSan (clang 14)     guest     user/tests/* on the release and the debug kernel
   fuzz      corpus replay and a short run of each target system    test/qemu/test_*.py on the whole system
   proof     bounded proofs, where CBMC is installed; with CI set it is fetched
+  coverage  how much of the kernel the unit tests reach, where gcovr is installed or can be
   nightly   the long forms of unit tests: millions of random operations
 
 Without a phase: all but nightly. Host tests with the label slow are left out when phases are named, unless --only asks for
@@ -27,12 +28,13 @@ import xml.etree.ElementTree as xml
 
 import build
 import common
+import coverage
 import qemu
 import tools
 from common import BUDGET, BUILD, BUILD_FAILED, FAIL, PASS, ROOT, Stop, colour, relative, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PHASES = ("clang", "unit", "asan", "fuzz", "proof", "guest", "system")
+PHASES = ("clang", "unit", "asan", "fuzz", "proof", "coverage", "guest", "system")
 CASE_SECONDS = 120
 
 
@@ -116,6 +118,20 @@ def run_proofs(score, only):
         score.case(verdict, name, float(seconds), detail)
     if code != (1 if any(case[0] == "FAIL" for case in cases) else 0):
         score.case("FAIL", "proof", detail=f"prove.py ended with code {code}:\n{output[-2000:]}")
+
+
+def run_coverage(score):
+    began = time.monotonic()
+    try:
+        summary, _ = coverage.measure()
+        too_low = coverage.verdict(summary)
+    except Stop as stop:
+        summary, too_low = None, str(stop)
+    seconds = time.monotonic() - began
+    if too_low:
+        score.case("FAIL", "coverage/kernel", seconds, too_low)
+    else:
+        score.case("ok", "coverage/kernel", seconds, f"lines {summary['line_percent']} %, branches {summary['branch_percent']} %")
 
 
 # Guest tests: one boot each -------------------------------------------------------------------------------------------
@@ -293,6 +309,9 @@ def run_all(args):
 
     if "proof" in phases:
         run_proofs(score, args.only)
+
+    if "coverage" in phases and not args.only:
+        run_coverage(score)
 
     trees = [t for t in (("rv64", "rv64-debug") if "guest" in phases else ("rv64",)) if system_phases]
     usable = [t for t in trees if build_for(score, t, t)]
