@@ -8,6 +8,7 @@
 
 #if EXOS_DEBUG || EXOS_HOST
 
+#include "kern/charge.h"
 #include "kern/ctx.h"
 #include "kern/env.h"
 #include "kern/flow.h"

@@ -14,6 +14,7 @@
 #include "kern/expose.h"
 #include "kern/flow.h"
 #include "kern/nic.h"
+#include "kern/page.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
 

@@ -1,7 +1,7 @@
 /*
  * cap.c - the derivation list, and the calls that work on capabilities of every type
  *
- * Next on the road of a call: page.c, ctx.c, env.c, slice.c, flow.c and ring.c undo the bindings of their types.
+ * Next on the road of a call: frame.c, page.c, ctx.c, env.c, slice.c, flow.c and ring.c undo the bindings of their types.
  */
 #include "kern/cap.h"
 #include "kern/ctx.h"
@@ -12,6 +12,7 @@
 #include "kern/pct.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
+#include "kern/user.h"
 
 #define REVOKE_BUDGET	128	/* capabilities that one revoke call deletes */
 

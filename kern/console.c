@@ -2,8 +2,8 @@
  * console.c - bytes in and out over the serial line
  */
 #include "kern/console.h"
-#include "kern/page.h"
 #include "kern/syscall.h"
+#include "kern/user.h"
 
 #define QUEUE 256u
 

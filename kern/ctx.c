@@ -5,6 +5,7 @@
 #include "kern/env.h"
 #include "kern/expose.h"
 #include "kern/lock.h"
+#include "kern/page.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
@@ -96,6 +97,18 @@ void ctx_activate(struct env *e)
 		system_info->fences_all++;
 		arch_fence_all();
 	}
+}
+
+void ctx_fence_harts(const struct frame_priv *root, vaddr_t va, size_t bytes)
+{
+	const uint32_t us = arch_hart()->bit;
+
+	if ((root->harts & us) && bytes == PAGE_SIZE)
+		arch_fence_page(va, root->asid);
+	else if (root->harts & us)
+		arch_fence_asid(root->asid);
+	if (root->harts & ~us)	/* when the context moved here, the hart before remembers it */
+		arch_fence_remote(root->harts & ~us, va, bytes, root->asid);
 }
 
 int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c)

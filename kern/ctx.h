@@ -10,27 +10,31 @@
 
 #include "kern/env.h"
 #include "kern/expose.h"
-#include "kern/page.h"
+#include "kern/frame.h"
 #include "kern/slice.h"
 
 struct hart;
 
 extern uint64_t asid_generation;
-
 void ctx_init(void);
 /* Make the context of e that of this hart; NULL: the kernel's own, for idling. */
 void ctx_activate(struct env *e);
-/* Fence one address or everything of a context, unless it never ran in this generation: then nothing of it is cached. */
+
+/* The uncommon case of the two below: of several harts, or of another one. */
+void ctx_fence_harts(const struct frame_priv *root, vaddr_t va, size_t bytes);
+/*
+ * Fence one address, or everything, of a context on the harts that may have cached something of it; none, as long as it never ran.
+ * One that ran in an earlier generation only is fenced in vain.
+ */
 static inline void ctx_fence_page_of(const struct frame_priv *root, vaddr_t va)
 {
-	if (root->asid_gen == asid_generation) {
-#if EXOS_DEBUG || EXOS_HOST
-		system_info->fences_page++;	/* a tenth of the shortest calls */
-#endif
+	if (likely(root->harts == arch_hart()->bit))
 		arch_fence_page(va, root->asid);
-		if (unlikely(root->harts != arch_hart()->bit))
-			arch_fence_remote(root->harts & ~arch_hart()->bit, va, PAGE_SIZE, root->asid);
-	}
+	else if (root->harts != 0)
+		ctx_fence_harts(root, va, PAGE_SIZE);
+#if EXOS_DEBUG || EXOS_HOST
+	system_info->fences_page += root->harts != 0;	/* a tenth of the shortest calls */
+#endif
 }
 
 static inline void ctx_fence_page(ppn_t root, vaddr_t va)
@@ -42,12 +46,11 @@ static inline void ctx_fence(ppn_t root)
 {
 	const struct frame_priv *p = priv_of(root);
 
-	if (p->asid_gen == asid_generation) {
-		system_info->fences_asid++;
+	if (likely(p->harts == arch_hart()->bit))
 		arch_fence_asid(p->asid);
-		if (unlikely(p->harts != arch_hart()->bit))
-			arch_fence_remote(p->harts & ~arch_hart()->bit, 0, ~0ul, p->asid);
-	}
+	else if (p->harts != 0)
+		ctx_fence_harts(p, 0, ~0ul);
+	system_info->fences_asid += p->harts != 0;
 }
 
 /* Donate c's page as table. See table_bind in exos/calls.h for the errors. */

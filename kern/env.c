@@ -1,7 +1,8 @@
 /*
- * env.c - environments: numbers, charges, properties, events, and their end
+ * env.c - environments: numbers, properties, events, and their end
  */
 #include "kern/env.h"
+#include "kern/charge.h"
 #include "kern/console.h"
 #include "kern/ctx.h"
 #include "kern/lock.h"
@@ -10,6 +11,7 @@
 #include "kern/slice.h"
 #include "kern/syscall.h"
 #include "kern/upcall.h"
+#include "kern/user.h"
 
 static_assert(sizeof(struct env) <= PAGE_SIZE, "an environment's record fills one page");
 
@@ -69,66 +71,6 @@ static uint32_t env_new_id(void)
 		return (generation + 1) << ENV_INDEX_BITS | i;
 	}
 	return 0;
-}
-
-/* ---- charges ---- */
-
-static uint32_t outstanding(const struct env *e)
-{
-	uint32_t own = env_own_guarantee(e);
-
-	return own > e->pub->held ? own - e->pub->held : 0;
-}
-
-bool env_charge(struct env *e, uint32_t n)
-{
-	uint32_t before = outstanding(e), after = before > n ? before - n : 0;
-
-	/* What is free must still cover what is promised to everyone: so a guarantee is always there when it is asked for. */
-	if (free_frames < n || free_frames - n < promised_frames - (before - after))
-		return false;
-	promised_frames -= before - after;
-	frames_tell();
-	e->pub->held += n;
-	return true;
-}
-
-void env_uncharge(uint32_t id, uint32_t n)
-{
-	struct env *e = env_find(id);
-	uint32_t before;
-
-	if (e == NULL)
-		return;
-	before = outstanding(e);
-	KASSERT(e->pub->held >= n);
-	e->pub->held -= n;
-	promised_frames += outstanding(e) - before;
-	frames_tell();
-}
-
-bool env_can_promise(const struct env *from, uint32_t n)
-{
-	uint32_t own = env_own_guarantee(from), before = outstanding(from), after;
-
-	if (own < n)
-		return false;
-	after = own - n > from->pub->held ? own - n - from->pub->held : 0;
-	return (uint64_t)free_frames >= (uint64_t)promised_frames - before + after + n;
-}
-
-void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
-{
-	promised_frames -= outstanding(from) + outstanding(to);
-	if (to->parent == from) {
-		from->pub->promised_on += n;
-		to->pub->guarantee += n;
-	} else {
-		from->pub->guarantee -= n;
-		to->pub->promised_on -= n;
-	}
-	promised_frames += outstanding(from) + outstanding(to);
-	frames_tell();
 }
 
 /* ---- life ---- */
@@ -333,18 +275,6 @@ static void destroy_captab(struct env *e)
 	e->nslots = 0;
 }
 
-/* The parent pays for one page instead of e; with it goes a page of guarantee, if e has one, so that nothing is promised twice. */
-static void recharge_parent(struct env *e)
-{
-	if (env_own_guarantee(e) > 0)
-		env_move_guarantee(e, e->parent, 1);
-	promised_frames -= outstanding(e) + outstanding(e->parent);
-	e->pub->held--;
-	e->parent->pub->held++;
-	promised_frames += outstanding(e) + outstanding(e->parent);
-	frames_tell();
-}
-
 /*
  * Frames that e pays for though others hold them now. Data dies with the one who paid for it; a table or object that somebody
  * else made of such a page lives on, charged to the parent, with a page of guarantee if e has one to give.
@@ -358,7 +288,7 @@ static int destroy_sweep(struct env *e)
 		if (f->owner != e->id || f->tail)
 			continue;
 		if (f->type != FRAME_DATA) {
-			recharge_parent(e);
+			env_charge_parent(e);
 			f->owner = e->parent->id;
 			continue;
 		}
@@ -374,7 +304,7 @@ static int destroy_sweep(struct env *e)
 			e->sweep_cursor--;		/* again, until 2 MiB of it are left */
 		} else if (f->pins > 0) {
 			/* Requests in flight, and frame_unpin() frees it: until then somebody pays, for it is not free. */
-			recharge_parent(e);
+			env_charge_parent(e);
 			f->owner = e->parent->id;
 		} else {
 			frame_release(ppn);
@@ -594,48 +524,6 @@ static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsig
 	return 0;
 }
 
-/* An environment gives up a part of its own. What the first gives up, who has no parent, is promised to nobody: it can be borrowed. */
-static long lower_guarantee(struct env *e, unsigned long pages)
-{
-	uint32_t now = e->pub->guarantee;
-
-	if (pages > now || pages < e->pub->promised_on)
-		return -E_INVAL;
-	if (e->parent == NULL) {
-		promised_frames -= outstanding(e);
-		e->pub->guarantee = pages;
-		promised_frames += outstanding(e);
-		frames_tell();
-		return 0;
-	}
-	if (!env_can_promise(e, now - pages))
-		return -E_QUOTA;
-	env_move_guarantee(e, e->parent, now - pages);
-	return 0;
-}
-
-static long set_guarantee(struct env *self, struct env *e, unsigned long pages)
-{
-	uint32_t now = e->pub->guarantee;
-
-	if (e == self)
-		return lower_guarantee(self, pages);
-	if (e->parent != self)
-		return -E_RIGHTS;
-	if (pages > UINT32_MAX)
-		return -E_QUOTA;
-	if (pages >= now) {
-		if (!env_can_promise(self, pages - now))
-			return -E_QUOTA;
-		env_move_guarantee(self, e, pages - now);
-		return 0;
-	}
-	if (pages < e->pub->promised_on || !env_can_promise(e, now - pages))
-		return -E_QUOTA;
-	env_move_guarantee(e, self, now - pages);
-	return 0;
-}
-
 static long set_run(struct env *self, struct env *e, unsigned long run)
 {
 	if (e == self || run > 1)
@@ -710,7 +598,7 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 			arch_fp_reset(self->hart, self);
 		return 0;
 	case ENV_GUARANTEE:
-		return set_guarantee(self, e, a);
+		return env_set_guarantee(self, e, a);
 	case ENV_EVENT_UP:
 		e->event_up = a;
 		return 0;

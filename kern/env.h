@@ -113,15 +113,6 @@ struct env *env_operand(struct env *self, unsigned long slot, unsigned right, in
 
 /* Make the claimed page of c an environment. Returns its record; NULL: no number is left. guarantee is already judged. */
 struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee);
-/* May `from` promise n more pages away? Considers what is free in the whole machine. */
-bool env_can_promise(const struct env *from, uint32_t n);
-void env_move_guarantee(struct env *from, struct env *to, uint32_t n);
-/* Pages that e may still call its own right: its guarantee, less what its children have of it. */
-static inline uint32_t env_own_guarantee(const struct env *e) { return e->pub->guarantee - e->pub->promised_on; }
-/* Charge n pages to e, or give back. charge: false when neither guarantee nor borrowing allows it. */
-bool env_charge(struct env *e, uint32_t n);
-void env_uncharge(uint32_t id, uint32_t n);
-
 void env_set_state(struct env *e, enum env_state state);
 /* Shut the gate of e: true when it was open, and e is the caller's to run, stop or change. */
 static inline bool env_take(struct env *e) { return __atomic_exchange_n(&e->gate, GATE_SHUT, __ATOMIC_ACQUIRE) != GATE_SHUT; }

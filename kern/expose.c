@@ -4,6 +4,7 @@
 #include "kern/expose.h"
 #include "kern/ctx.h"
 #include "kern/env.h"
+#include "kern/page.h"
 #include "kern/syscall.h"
 
 static struct {

@@ -7,9 +7,10 @@
 #include "kern/flow.h"
 #include "kern/env.h"
 #include "kern/expose.h"
-#include "kern/page.h"
+#include "kern/frame.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
+#include "kern/user.h"
 
 static_assert(sizeof(struct bound_filter) <= PAGE_SIZE, "a filter fills one page");
 

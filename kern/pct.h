@@ -16,7 +16,7 @@
 #define KERN_PCT_H
 
 #include "kern/env.h"
-#include "kern/page.h"
+#include "kern/frame.h"
 
 /*
  * A, which waits for an answer, gets an error instead; it may run when it is given time. Its callee keeps running. False: it is just

@@ -7,10 +7,11 @@
 #include "drivers/virtio/net.h"
 #include "kern/expose.h"
 #include "kern/nic.h"
-#include "kern/page.h"
+#include "kern/frame.h"
 #include "kern/shared.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
+#include "kern/user.h"
 
 #define RX_BUDGET 64	/* packets per interrupt; nic.rx_more remembers the rest */
 #define TX_BUDGET 64

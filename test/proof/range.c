@@ -8,10 +8,11 @@
  * mutant: kern/page.c | va < SV39_USER_TOP && npages <= (SV39_USER_TOP - va) >> PAGE_SHIFT | va + (npages << PAGE_SHIFT) <= SV39_USER_TOP
  * mutant: kern/page.c | >> PAGE_SHIFT &&\n\t       (va & (PAGE_SIZE - 1)) == 0; | >> PAGE_SHIFT;
  * mutant: kern/page.c | npages <= (SV39_USER_TOP - va) >> PAGE_SHIFT | npages <= ((SV39_USER_TOP - va) >> PAGE_SHIFT) + 1
- * mutant: kern/page.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va + n > SV39_USER_TOP)\n\t\treturn false;
- * mutant: kern/page.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va > SV39_USER_TOP - n)\n\t\treturn false;
+ * mutant: kern/user.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va + n > SV39_USER_TOP)\n\t\treturn false;
+ * mutant: kern/user.c | if (n > SV39_USER_TOP \|\| va > SV39_USER_TOP - n)\n\t\treturn false; | if (va > SV39_USER_TOP - n)\n\t\treturn false;
  */
 #include "kern/page.c"
+#include "kern/user.c"
 #include "prove.h"
 
 void pages_lie_in_the_lower_half(void)

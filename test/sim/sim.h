@@ -20,6 +20,7 @@
 #include "exos/boot.h"
 #include "exos/calls.h"
 #include "exos/env.h"
+#include "kern/charge.h"
 #include "kern/ctx.h"
 #include "kern/env.h"
 #include "kern/page.h"
