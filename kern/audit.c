@@ -171,7 +171,7 @@ static void audit_contexts(void)
 /* ---- frames ---- */
 
 /*
- * The free list: (1) doubly linked, but for what is before the first, and as long as free_frames says, to everyone; (2) a free frame
+ * The free list: (1) doubly linked, but for what is before the first, and as long as free_frames says; (2) a free frame
  * has no capability, owner, pin, word, and no part in a larger page or a table; (3) it holds exactly the frames of type FREE.
  */
 static void audit_free_list(void)
@@ -182,10 +182,9 @@ static void audit_free_list(void)
 	for (ppn_t p = frame_any(); p != 0; prev = p, p = priv_of(p)->next) {
 		LAW(frame_exists(p), p, prev);
 		LAW(frame_of(p)->type == FRAME_FREE && (prev == 0 || priv_of(p)->prev == prev), p, prev);
-		LAW(n++ < free_frames, p, free_frames);
+		LAW(n++ < system_info->free_frames, p, system_info->free_frames);
 	}
-	LAW(n == free_frames, n, free_frames);
-	LAW(system_info->free_frames == free_frames && system_info->promised_frames == promised_frames, free_frames, promised_frames);
+	LAW(n == system_info->free_frames, n, system_info->free_frames);
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct frame *f = frame_of(p);
 
@@ -196,7 +195,7 @@ static void audit_free_list(void)
 		LAW(f->owner == 0 && f->pins == 0 && f->order == 0 && f->tail == 0 && f->parent == 0 && f->level == 0 &&
 		    f->word == 0, p, f->owner);
 	}
-	LAW(free == free_frames, free, free_frames);
+	LAW(free == system_info->free_frames, free, system_info->free_frames);
 }
 
 /* What kind of capability stands for a frame. */
@@ -291,8 +290,8 @@ static void audit_promises(void)
 			passed += c->pub->guarantee;
 		LAW(passed == e->pub->promised_on, e->id, passed);
 	}
-	LAW(promised == promised_frames, promised, promised_frames);
-	LAW(promised_frames <= free_frames, promised_frames, free_frames);
+	LAW(promised == system_info->promised_frames, promised, system_info->promised_frames);
+	LAW(system_info->promised_frames <= system_info->free_frames, system_info->promised_frames, system_info->free_frames);
 }
 
 /* ---- capabilities ---- */

@@ -20,8 +20,7 @@
 
 #define SPARE_SLOTS	1024u	/* empty slots that the first environment starts with, at least */
 
-static struct exposed_system early_info;
-struct exposed_system *system_info = &early_info;	/* until there is a page of it */
+struct exposed_system *system_info;
 struct exposed_hart *hart_pages;
 
 static struct {
@@ -141,7 +140,7 @@ static struct cap *take(void)
 	KASSERT(c != NULL);
 	err = frame_any() != 0 ? page_take(boot.env, c, frame_any(), 0) : -E_NOMEM;
 	if (err != 0)
-		panic(__FILE__, __LINE__, "not enough memory for the first environment", -err, free_frames);
+		panic(__FILE__, __LINE__, "not enough memory for the first environment", -err, system_info->free_frames);
 	boot.slot++;
 	return c;
 }
@@ -173,14 +172,13 @@ static struct cap *root_cap(unsigned slot, enum cap_type type, uint32_t object, 
 static void first_env(void)
 {
 	ppn_t record = frame_any(), table;
-	uint32_t all = free_frames;
+	uint32_t all = system_info->free_frames;
 
 	frame_take_boot(record, CAP_ENV);
 	table = frame_any();
 	frame_take_boot(table, CAP_CAPTAB);
 	boot.env = env_make(NULL, record, all);
-	promised_frames -= 2;
-	frames_tell();
+	system_info->promised_frames -= 2;
 	boot.env->pub->held = 2;
 	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
 	frame_of(table)->parent = record;

@@ -17,10 +17,9 @@ bool env_charge(struct env *e, uint32_t n)
 	uint32_t before = outstanding(e), after = before > n ? before - n : 0;
 
 	/* What is free must still cover what is promised to everyone: so a guarantee is always there when it is asked for. */
-	if (free_frames < n || free_frames - n < promised_frames - (before - after))
+	if (system_info->free_frames < n || system_info->free_frames - n < system_info->promised_frames - (before - after))
 		return false;
-	promised_frames -= before - after;
-	frames_tell();
+	system_info->promised_frames -= before - after;
 	e->pub->held += n;
 	return true;
 }
@@ -35,8 +34,7 @@ void env_uncharge(uint32_t id, uint32_t n)
 	before = outstanding(e);
 	KASSERT(e->pub->held >= n);
 	e->pub->held -= n;
-	promised_frames += outstanding(e) - before;
-	frames_tell();
+	system_info->promised_frames += outstanding(e) - before;
 }
 
 bool env_can_promise(const struct env *from, uint32_t n)
@@ -46,12 +44,12 @@ bool env_can_promise(const struct env *from, uint32_t n)
 	if (own < n)
 		return false;
 	after = own - n > from->pub->held ? own - n - from->pub->held : 0;
-	return (uint64_t)free_frames >= (uint64_t)promised_frames - before + after + n;
+	return (uint64_t)system_info->free_frames >= (uint64_t)system_info->promised_frames - before + after + n;
 }
 
 void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
 {
-	promised_frames -= outstanding(from) + outstanding(to);
+	system_info->promised_frames -= outstanding(from) + outstanding(to);
 	if (to->parent == from) {
 		from->pub->promised_on += n;
 		to->pub->guarantee += n;
@@ -59,19 +57,17 @@ void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
 		from->pub->guarantee -= n;
 		to->pub->promised_on -= n;
 	}
-	promised_frames += outstanding(from) + outstanding(to);
-	frames_tell();
+	system_info->promised_frames += outstanding(from) + outstanding(to);
 }
 
 void env_charge_parent(struct env *e)
 {
 	if (env_own_guarantee(e) > 0)
 		env_move_guarantee(e, e->parent, 1);
-	promised_frames -= outstanding(e) + outstanding(e->parent);
+	system_info->promised_frames -= outstanding(e) + outstanding(e->parent);
 	e->pub->held--;
 	e->parent->pub->held++;
-	promised_frames += outstanding(e) + outstanding(e->parent);
-	frames_tell();
+	system_info->promised_frames += outstanding(e) + outstanding(e->parent);
 }
 
 /* An environment gives up a part of its own. What the first gives up, who has no parent, is promised to nobody: it can be borrowed. */
@@ -82,10 +78,9 @@ static long lower_guarantee(struct env *e, unsigned long pages)
 	if (pages > now || pages < e->pub->promised_on)
 		return -E_INVAL;
 	if (e->parent == NULL) {
-		promised_frames -= outstanding(e);
+		system_info->promised_frames -= outstanding(e);
 		e->pub->guarantee = pages;
-		promised_frames += outstanding(e);
-		frames_tell();
+		system_info->promised_frames += outstanding(e);
 		return 0;
 	}
 	if (!env_can_promise(e, now - pages))

@@ -44,15 +44,18 @@ void console_forget(struct env *e)
 
 long sys_console_write(struct env *self, unsigned long slot, unsigned long buf, unsigned long n)
 {
+	bool report = cap_get(self, slot, CAP_MACHINE) != NULL;
 	char bytes[CONSOLE_MAX];
 	unsigned long i;
 
-	if (cap_get(self, slot, CAP_CONSOLE) == NULL)
+	if (!report && cap_get(self, slot, CAP_CONSOLE) == NULL)
 		return -E_NOCAP;
 	if (n > CONSOLE_MAX)
 		n = CONSOLE_MAX;
 	if (user_read(self, bytes, buf, n) != 0)
 		return -E_FAULT;
+	if (report)
+		return arch_report(bytes, n) ? (long)n : -E_NODEV;
 	for (i = 0; i < n && arch_console_ready(); i++)
 		arch_console_putc(bytes[i]);
 	return i;
@@ -85,19 +88,6 @@ long sys_console_bind(struct env *self, unsigned long slot)
 	if (console.head != console.tail)
 		event_raise(self, EV_CONSOLE);
 	return 0;
-}
-
-long sys_report_write(struct env *self, unsigned long slot, unsigned long buf, unsigned long n)
-{
-	char bytes[CONSOLE_MAX];
-
-	if (cap_get(self, slot, CAP_MACHINE) == NULL)
-		return -E_NOCAP;
-	if (n > CONSOLE_MAX)
-		n = CONSOLE_MAX;
-	if (user_read(self, bytes, buf, n) != 0)
-		return -E_FAULT;
-	return arch_report(bytes, n) ? (long)n : -E_NODEV;
 }
 
 long sys_poweroff(struct env *self, unsigned long slot, unsigned long code)

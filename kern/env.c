@@ -106,8 +106,7 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	env_table[id & ENV_INDEX_MASK] = e;
 	if (parent == NULL) {
 		e->pub->guarantee = guarantee;
-		promised_frames += guarantee;
-		frames_tell();
+		system_info->promised_frames += guarantee;
 		return e;
 	}
 	e->parent = parent;

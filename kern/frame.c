@@ -14,7 +14,6 @@
 struct frame *frames, *frames_public;
 struct frame_priv *frames_priv;
 ppn_t first_ppn, end_ppn, free_head;
-uint32_t free_frames, promised_frames;
 
 size_t frame_table_bytes(ppn_t first, ppn_t end)
 {
@@ -35,7 +34,6 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 	frames_public = frames - first;
 	frames_priv = (struct frame_priv *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))) - first;
 	free_head = 0;
-	free_frames = promised_frames = 0;
 	for (ppn_t p = first; p < end; p++)
 		frame_of(p)->type = FRAME_KERNEL;
 }
@@ -52,14 +50,13 @@ static inline void free_remove(ppn_t ppn)
 		free_head = p->next;
 	}
 	p->next = p->prev = 0;
-	free_frames--;
+	system_info->free_frames--;
 }
 
 void frame_give(ppn_t ppn)
 {
 	*frame_of(ppn) = (struct frame){ .type = FRAME_FREE, .last_owner = LAST_OWNER_BOOT };
 	free_push(ppn);
-	frames_tell();
 }
 
 #define ZERO_STEP	64	/* words that are zeroed between two tests */
@@ -82,7 +79,6 @@ static void zero_page(ppn_t ppn)
 void frame_take_boot(ppn_t ppn, enum cap_type as)
 {
 	free_remove(ppn);
-	frames_tell();
 	zero_page(ppn);
 	frame_of(ppn)->last_owner = 0;
 	frame_of(ppn)->type = FRAME_KOBJ;
@@ -135,7 +131,6 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 			frame_of(ppn + i)->parent = ppn;
 		}
 	}
-	frames_tell();
 	frame_of(ppn)->order = order;
 	first_cap(c, frame_of(ppn), ppn, order);
 	return 0;
@@ -148,7 +143,6 @@ static void frame_free(ppn_t ppn)
 
 	for (ppn_t i = 0; i < n; i++)
 		frame_end(ppn + i, owner != 0 ? owner : LAST_OWNER_BOOT);
-	frames_tell();
 	env_uncharge(owner, n);
 }
 
@@ -314,9 +308,8 @@ long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, uns
 		return alloc_long(self, env, slot, frame, order);
 	f = frame_of(ppn);
 	account->held++;
-	promised_frames--;
-	free_frames--;
-	frames_tell();
+	system_info->promised_frames--;
+	system_info->free_frames--;
 	p = priv_of(ppn);
 	free_head = p->next;
 	p->next = p->prev = 0;

@@ -39,14 +39,6 @@ extern struct frame *frames;		/* indexed by ppn - first_ppn */
 extern struct frame *frames_public;	/* indexed by ppn: begin where that of frame 0 would stand */
 extern struct frame_priv *frames_priv;
 extern ppn_t first_ppn, end_ppn, free_head;
-extern uint32_t free_frames, promised_frames;
-
-/* Show the two counts to everyone, after each change; each word is consistent in itself. */
-static inline void frames_tell(void)
-{
-	WRITE_ONCE(system_info->free_frames, free_frames);
-	WRITE_ONCE(system_info->promised_frames, promised_frames);
-}
 
 static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
 static inline struct frame *frame_of(uint64_t ppn) { return &frames_public[ppn]; }
@@ -65,7 +57,7 @@ static inline void free_push(uint64_t ppn)
 	if (head != 0)
 		priv_of(head)->prev = ppn;
 	free_head = ppn;
-	free_frames++;
+	system_info->free_frames++;
 }
 
 /* A frame that nobody can reach any more is free again. Owner: whose data lies in it. */

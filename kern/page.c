@@ -249,8 +249,7 @@ struct short_answer page_delete(struct env *self, unsigned long slot)
 	priv_of(ppn)->caps = (struct cap_list){ 0 };
 	frame_end(ppn, id);
 	if (--account->held < account->guarantee - account->promised_on)
-		promised_frames++;
-	frames_tell();
+		system_info->promised_frames++;
 	/* The frame is free for the next call only, so the fence may come last: what is not inlined here needs no registers kept. */
 	if (b != 0 && unlikely(known.root->harts != arch_hart()->bit))
 		return fenced(known.root, binding_va(b));

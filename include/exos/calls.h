@@ -403,11 +403,11 @@
 	X(net_send, 5, unsigned long, ring, unsigned long, flow, struct send_segment *, segs, unsigned long, n, \
 		unsigned long, cookie) \
 	/* \
-	 * Write bytes to the serial line. \
-	 * slot: CONSOLE. \
+	 * Write bytes to the serial line, or to the report channel, by which verdicts travel apart from it. \
+	 * slot: CONSOLE for the one, MACHINE for the other. \
 	 * buf, n: bytes, at most CONSOLE_MAX are taken. \
 	 * Result: bytes written: fewer than n, or 0, when the line takes no more now, because nobody reads at its other end. \
-	 * Errors: E_NOCAP, E_FAULT. \
+	 * Errors: E_NOCAP, E_FAULT; E_NODEV: the machine was started without a report channel. \
 	 */ \
 	X(console_write, 3, unsigned long, slot, const void *, buf, unsigned long, n) \
 	/* \
@@ -426,14 +426,6 @@
 	 * Notes: raised at once when input waits already. \
 	 */ \
 	X(console_bind, 1, unsigned long, slot) \
-	/* \
-	 * Write bytes to the report channel, by which verdicts travel apart from the console. \
-	 * slot: MACHINE. \
-	 * buf, n: bytes, at most CONSOLE_MAX are taken. \
-	 * Result: bytes written. \
-	 * Errors: E_NOCAP, E_FAULT; E_NODEV: the machine was started without one. \
-	 */ \
-	X(report_write, 3, unsigned long, slot, const void *, buf, unsigned long, n) \
 	/* \
 	 * Switch the machine off. \
 	 * slot: MACHINE. \

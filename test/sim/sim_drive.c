@@ -28,7 +28,7 @@ static const char *const shapes[CALL_COUNT] = {
 	[CALL_expose_bind] = "cvzzN",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
 	[CALL_env_regs] = "ezu",	[CALL_slice_bind] = "lxye",	[CALL_flow_derive] = "fabR",	[CALL_ring_create] = "apj",
 	[CALL_ring_buffer] = "rjp",	[CALL_filter_bind] = "afrbz",	[CALL_net_send] = "rfbzw",	[CALL_console_write] = "Cbz",
-	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_report_write] = "Mbz",	[CALL_poweroff] = "sz",
+	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_poweroff] = "sz",
 };
 
 static unsigned byte(struct sim_drive *d)
@@ -656,7 +656,7 @@ static void spawn(struct sim_drive *d, struct env *e)
 		living += env_table[i] != NULL;
 	for (unsigned s = SIM_SLOT_FREE; s < e->nslots; s++)
 		empty += cap_empty_slot(e, s) != NULL;
-	if (living >= 8 || empty < 16 || free_frames - promised_frames + env_own_guarantee(e) < 64)
+	if (living >= 8 || empty < 16 || system_info->free_frames - system_info->promised_frames + env_own_guarantee(e) < 64)
 		return;
 	sim_lenient = true;
 	c = sim_child(e, 10 + below(d, 60));

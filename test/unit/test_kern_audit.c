@@ -334,10 +334,8 @@ static void frame_free_and_not_listed(void)
 	memset(f, 0, sizeof(*f));
 	priv_of(frame_a(sent))->caps = (struct cap_list){ 0 };
 }
-static void free_frames_miscounted(void) { free_frames++; }
-static void free_frames_too_few(void) { free_frames--; }
-static void free_frames_told_wrong(void) { system_info->free_frames--; }
-static void promises_told_wrong(void) { system_info->promised_frames--; }
+static void free_frames_miscounted(void) { system_info->free_frames++; }
+static void free_frames_too_few(void) { system_info->free_frames--; }
 static void frame_of_no_type(void) { frame_of(frame_a(SIM_SLOT_DATA))->type = FRAME_EXPOSED + 1; }
 static void page_without_capability(void)
 {
@@ -446,11 +444,10 @@ static void promise_passed_on_wrong(void) { a.env->pub->promised_on--; }
 static void more_passed_on_than_promised(void) { a.env->pub->promised_on = a.env->pub->guarantee + 1; }
 static void more_promised_than_free(void)
 {
-	init->pub->guarantee += free_frames;
-	promised_frames += free_frames;
-	frames_tell();
+	init->pub->guarantee += system_info->free_frames;
+	system_info->promised_frames += system_info->free_frames;
 }
-static void promises_miscounted(void) { promised_frames++; frames_tell(); }
+static void promises_miscounted(void) { system_info->promised_frames++; }
 static void slice_of_nobody_by_somebody(void) { harts[0].slice[20].env = NULL; }
 static void slice_by_nobody(void) { harts[0].slice[20].by = NULL; }
 static void slice_of_the_dead(void)
@@ -672,15 +669,13 @@ static const struct corruption free_and_used_frames[] = {
 	C(free_frame_with_capabilities, "f->ncaps == 0 && priv_of(p)->caps.head == NULL"),
 	C(free_frame_with_a_list, "f->ncaps == 0 && priv_of(p)->caps.head == NULL"),
 	C(free_list_link_broken, "frame_of(p)->type == FRAME_FREE"),
-	C(free_list_cut, "n == free_frames"),
+	C(free_list_cut, "n == system_info->free_frames"),
 	C(free_list_circle, "frame_of(p)->type == FRAME_FREE"),
 	C(free_list_out_of_memory, "frame_exists(p)"),
 	C(free_list_with_a_page, "frame_of(p)->type == FRAME_FREE"),
-	C(frame_free_and_not_listed, "free == free_frames"),
-	C(free_frames_miscounted, "n == free_frames"),
-	C(free_frames_too_few, "n++ < free_frames"),
-	C(free_frames_told_wrong, "system_info->free_frames == free_frames"),
-	C(promises_told_wrong, "system_info->free_frames == free_frames"),
+	C(frame_free_and_not_listed, "free == system_info->free_frames"),
+	C(free_frames_miscounted, "n == system_info->free_frames"),
+	C(free_frames_too_few, "n++ < system_info->free_frames"),
 	C(frame_of_no_type, "f->type <= FRAME_EXPOSED"),
 	C(page_without_capability, "f->ncaps > 0 || f->pins > 0"),
 	C(kernel_frame_owned, "f->owner == 0 && f->ncaps == 0"),
@@ -737,8 +732,8 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(promise_too_large, "passed == e->pub->promised_on"),
 	C(promise_passed_on_wrong, "passed == e->pub->promised_on"),
 	C(more_passed_on_than_promised, "e->pub->promised_on <= e->pub->guarantee"),
-	C(more_promised_than_free, "promised_frames <= free_frames"),
-	C(promises_miscounted, "promised == promised_frames"),
+	C(more_promised_than_free, "system_info->promised_frames <= system_info->free_frames"),
+	C(promises_miscounted, "promised == system_info->promised_frames"),
 	C(slice_of_nobody_by_somebody, "(s->env == NULL) == (s->by == NULL)"),
 	C(slice_by_nobody, "(s->env == NULL) == (s->by == NULL)"),
 	C(slice_of_the_dead, "is_living(s->env)"),

@@ -8,7 +8,7 @@ static void frames_add_up_and_the_audit_holds(void **state)
 {
 	(void)state;
 	boot_with(&(struct sim_config){ .asid_bits = 16, .bare = true });
-	assert_int_equal(free_frames, promised_frames);
+	assert_int_equal(system_info->free_frames, system_info->promised_frames);
 	assert_ptr_equal(sim_current(), sim_init_env);
 }
 
@@ -50,7 +50,7 @@ static void fresh_pages_hold_nothing_of_before(void **state)
 {
 	(void)state;
 	boot_default(NULL);
-	while (free_frames > promised_frames - 4 && free_frames > 4) {
+	while (system_info->free_frames > system_info->promised_frames - 4 && system_info->free_frames > 4) {
 		unsigned slot = sim_page(sim_init_env);
 		const uint64_t *w = page_kva(sim_frame(sim_init_env, slot));
 

@@ -26,7 +26,7 @@ static void offer(uint32_t n)
 
 static uint32_t to_borrow(void)
 {
-	return free_frames - promised_frames;
+	return system_info->free_frames - system_info->promised_frames;
 }
 
 /* Pages that living environments hold beyond what is their own. */
@@ -98,7 +98,7 @@ static void every_promise_is_kept_though_all_is_lent(void **state)	/* D5 */
 	/* The lender too has what it kept, to the page; then the machine is empty. */
 	assert_int_equal(take_all(init), -E_NOMEM);
 	assert_int_equal(init->pub->held, env_own_guarantee(init));
-	assert_int_equal(free_frames, 0);
+	assert_int_equal(system_info->free_frames, 0);
 }
 
 static void a_large_page_is_borrowed_whole_or_not(void **state)
@@ -323,7 +323,7 @@ static void nobody_raises_its_own_or_takes_from_its_children(void **state)
 	fill(a.env);
 	fill(b.env);
 	fill(c.env);
-	assert_int_equal(free_frames, 0);
+	assert_int_equal(system_info->free_frames, 0);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)

@@ -143,10 +143,10 @@ static void list(void)
 	add(CALL_ring_buffer, "NOCAP RIGHTS INVAL EXISTS", ring, 5, buffer, 0, 0, 0);
 	add(CALL_filter_bind, "NOCAP RIGHTS TYPE FAULT INVAL IMPLY EXISTS LIMIT BUSY", object, flow, ring, PRED, 0, 0);
 	add(CALL_net_send, "NOCAP RIGHTS FAULT INVAL IMPLY FULL IO NODEV", ring, flow, SEGS, 1, 77, 0);
-	add(CALL_console_write, "NOCAP FAULT", SLOT_CONSOLE, ROOM, 10, 0, 0, 0);
+	add(CALL_console_write, "NOCAP FAULT NODEV", SLOT_CONSOLE, ROOM, 10, 0, 0, 0);
+	add(CALL_console_write, "NOCAP FAULT NODEV", SLOT_MACHINE, ROOM, 10, 0, 0, 0);
 	add(CALL_console_read, "NOCAP FAULT", SLOT_CONSOLE, ROOM, 10, 0, 0, 0);
 	add(CALL_console_bind, "NOCAP INVAL", SLOT_CONSOLE, 0, 0, 0, 0, 0);
-	add(CALL_report_write, "NOCAP FAULT NODEV", SLOT_MACHINE, ROOM, 10, 0, 0, 0);
 	add(CALL_poweroff, "NOCAP INVAL", SLOT_MACHINE, 3, 0, 0, 0, 0);
 	add(CALL_wait, "INVAL", EV_USER(4), 0, 0, 0, 0, 0);
 	add(CALL_yield, "NOCAP RIGHTS DEAD BUSY", 0, 0, 0, 0, 0, 0);

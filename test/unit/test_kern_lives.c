@@ -41,8 +41,8 @@ static unsigned used_slots(const struct env *e)
 static void take_stock(struct state *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->free = free_frames;
-	s->promised = promised_frames;
+	s->free = system_info->free_frames;
+	s->promised = system_info->promised_frames;
 	s->slots = used_slots(init);
 	s->neighbours_slots = used_slots(neighbour.env);
 	s->flows = flow_caps.count;

@@ -130,7 +130,7 @@ static void an_environment_with_many_filters_ends_in_bounded_pieces(void **state
 	uint32_t free_before;
 
 	(void)state;
-	free_before = free_frames;
+	free_before = system_info->free_frames;
 	bind_many(flow, MANY);
 	for (long r = 1; r == 1;) {
 		uint32_t before = classifier.nfilters;
@@ -140,7 +140,7 @@ static void an_environment_with_many_filters_ends_in_bounded_pieces(void **state
 		assert_true(before - classifier.nfilters <= PER_CALL + 64);	/* and the capabilities that one step deletes */
 	}
 	assert_int_equal(classifier.nfilters, 0);
-	assert_true(free_frames > free_before);
+	assert_true(system_info->free_frames > free_before);
 }
 
 /* ---- packets on their way ---- */

@@ -120,7 +120,7 @@ static void a_quota_is_kept_and_a_guarantee_is_there(void **state)	/* D5 */
 	audit();
 	while (b.env->pub->held < 120)
 		sim_page(b.env);
-	assert_int_equal(free_frames, promised_frames);
+	assert_int_equal(system_info->free_frames, system_info->promised_frames);
 }
 
 /* ---- binding ---- */
@@ -494,17 +494,17 @@ static void a_large_page_is_one_leaf(void **state)	/* M6 */
 
 static void a_large_page_is_whole_or_not_at_all(void **state)
 {
-	uint32_t free = free_frames, held = init->pub->held;
+	uint32_t free = system_info->free_frames, held = init->pub->held;
 	unsigned l = large_page(init);
 	ppn_t p = sim_frame(init, l);
 
 	(void)state;
-	assert_int_equal(free_frames, free - 512);
+	assert_int_equal(system_info->free_frames, free - 512);
 	assert_int_equal(init->pub->held, held + 512);
 	refused(init, E_NOMEM, page_alloc, 0, sim_slot(init), p, 1);
 	refused(init, E_NOMEM, page_alloc, 0, sim_slot(init), p + 7, 0);
 	answers(init, 0, cap_delete, l);
-	assert_int_equal(free_frames, free);
+	assert_int_equal(system_info->free_frames, free);
 	/* One frame in the middle is taken: then it cannot be. */
 	answers(init, p + 300, page_alloc, 0, l, p + 300, 0);
 	refused(init, E_NOMEM, page_alloc, 0, sim_slot(init), p, 1);

@@ -36,7 +36,7 @@ static void grow(struct env *e)
 static void leave_free(uint32_t k)
 {
 	sim_audit = false;
-	while (free_frames - promised_frames + (env_own_guarantee(init) > init->pub->held ? env_own_guarantee(init) - init->pub->held : 0) > k) {
+	while (system_info->free_frames - system_info->promised_frames + (env_own_guarantee(init) > init->pub->held ? env_own_guarantee(init) - init->pub->held : 0) > k) {
 		unsigned s = 0;
 
 		for (unsigned n = SIM_SLOT_FREE; n < init->nslots && s == 0; n++)
@@ -73,7 +73,7 @@ static void the_last_frames_are_given_and_then_no_more(void **state)
 		for (unsigned n = 0; n < k; n++)
 			sim_page(init);
 		assert_int_equal(init->pub->held, held + k);
-		assert_int_equal(free_frames, 0);
+		assert_int_equal(system_info->free_frames, 0);
 		refused(init, E_NOMEM, page_alloc, 0, sim_slot(init), FRAME_ANY, 0);
 		refused(init, E_NOMEM, page_alloc, a.slot, 100, FRAME_ANY, 0);
 		refused(init, E_NOMEM, page_alloc, 0, sim_slot(init), sim_frame(init, SIM_SLOT_FREE), 0);
@@ -175,15 +175,15 @@ static void whatever_step_of_building_a_child_fails_nothing_stays_behind(void **
 	answers(init, 0, env_set, a.slot, ENV_GUARANTEE, 60, 0);
 	start = sim_save();
 	for (uint32_t k = 0;; k++) {
-		uint32_t free = free_frames, held = init->pub->held, promised = promised_frames;
+		uint32_t free = system_info->free_frames, held = init->pub->held, promised = system_info->promised_frames;
 		struct sim_child c;
 		unsigned page, ctx;
 		bool whole;
 
 		sim_restore(start);
-		free = free_frames;
+		free = system_info->free_frames;
 		held = init->pub->held;
-		promised = promised_frames;
+		promised = system_info->promised_frames;
 		page = sim_page(init);
 		ctx = sim_context(init);
 		assert_true(sim_call(init, env_create, page, k) > 0);
@@ -205,9 +205,9 @@ static void whatever_step_of_building_a_child_fails_nothing_stays_behind(void **
 		for (unsigned s = SIM_SLOT_FREE; s < init->nslots && init->pub->held > held; s++)
 			if (sim_cap(init, s)->type == CAP_PAGE && sim_cap(init, s)->binding == 0 && frame_of(sim_frame(init, s))->pins == 0)
 				answers(init, 0, cap_delete, s);
-		assert_int_equal(free_frames, free);
+		assert_int_equal(system_info->free_frames, free);
 		assert_int_equal(init->pub->held, held);
-		assert_int_equal(promised_frames, promised);
+		assert_int_equal(system_info->promised_frames, promised);
 		failed += !whole;
 		if (whole || k == 40)
 			break;

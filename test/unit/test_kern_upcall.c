@@ -339,12 +339,12 @@ static void a_u_area_outlives_its_capability(void **state)	/* D1, U2 */
 	sim_cpu.x[0] = LOOP;
 	sim_exception(13, 7);
 	assert_int_equal(*u(U_TVAL), 7);
-	free = free_frames;
+	free = system_info->free_frames;
 	*u(U_HELD) = 0;
 	sim_run(init);
 	sim_end(init, a.slot);
 	assert_int_equal(frame_of(p)->type, FRAME_FREE);
-	assert_true(free_frames > free);
+	assert_true(system_info->free_frames > free);
 }
 
 static void handlers_and_ranges_are_judged(void **state)	/* U3 */

@@ -35,7 +35,7 @@ void report_line(const char *format, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
-	sys_report_write(start_slot("machine"), line, (unsigned long)n);
+	sys_console_write(start_slot("machine"), line, (unsigned long)n);
 }
 
 long must(long result, const char *what, const char *file, int line)

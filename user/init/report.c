@@ -22,7 +22,7 @@ void report(const char *format, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
-	if (sys_report_write(SLOT_MACHINE, line, (unsigned long)n) < 0)
+	if (sys_console_write(SLOT_MACHINE, line, (unsigned long)n) < 0)
 		printf("report: %.*s", n, line);
 }
 

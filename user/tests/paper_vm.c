@@ -43,7 +43,7 @@ static void tell(const char *key, uint64_t value)
 	int n = snprintf(line, sizeof(line), "bench lib_%s_" TABLE " %lu\n", key, (unsigned long)value);
 
 	if (start_slot("machine") != 0)
-		CHECK_IS(sys_report_write(start_slot("machine"), line, (unsigned long)n), n);
+		CHECK_IS(sys_console_write(start_slot("machine"), line, (unsigned long)n), n);
 }
 
 /* The median of the runs, less what two reads of the counter differ by, per part. */

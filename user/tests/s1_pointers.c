@@ -20,7 +20,7 @@ static void reading(void)
 	for (size_t i = 0; i < NOWHERES; i++) {
 		CHECK_IS(sys_console_write(con, (void *)nowhere[i], 1), -E_FAULT);
 		CHECK_IS(sys_console_write(con, (void *)nowhere[i], ~0ul), -E_FAULT);
-		CHECK_IS(sys_report_write(machine, (void *)nowhere[i], 16), -E_FAULT);
+		CHECK_IS(sys_console_write(machine, (void *)nowhere[i], 16), -E_FAULT);
 		CHECK_IS(sys_env_regs(0, 1, (void *)nowhere[i]), -E_INVAL);	/* oneself: refused before it is read */
 		CHECK_IS(sys_page_batch(ctx_slot(), (void *)nowhere[i], 3), -E_FAULT);
 	}

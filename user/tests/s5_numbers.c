@@ -39,7 +39,7 @@ static int role(const char *seed)
 
 		for (int i = 0; i < 6; i++)
 			w[i] = interesting(&r);
-		if (number == CALL_exit || number == CALL_console_write || number == CALL_report_write || number == CALL_poweroff)
+		if (number == CALL_exit || number == CALL_console_write || number == CALL_poweroff)
 			continue;
 		if (number == CALL_wait)
 			w[1] = time_now() + (w[1] & 1023);
