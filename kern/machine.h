@@ -2,7 +2,7 @@
  * machine.h - the machine that the kernel found itself on
  *
  * Filled in once at boot from the device tree and constant afterwards. Everything here has been checked: ranges do not
- * wrap, lists are sorted, memory and device registers do not overlap.
+ * wrap, memory and device registers do not overlap.
  */
 #ifndef KERN_MACHINE_H
 #define KERN_MACHINE_H
@@ -27,6 +27,8 @@ struct machine_device {
 	uint32_t irq;		/* source number at the PLIC, 0: none */
 };
 
+enum { DEVICE_UART, DEVICE_PLIC, DEVICE_TEST, DEVICE_VIRTIO, MACHINE_DEVICES_MAX = DEVICE_VIRTIO + MACHINE_VIRTIO_MAX };
+
 struct machine_hart {
 	uint64_t id;
 	bool     sstc;		/* has stimecmp */
@@ -34,16 +36,22 @@ struct machine_hart {
 };
 
 struct machine {
+	uint32_t tree_bytes;					/* of the device tree itself */
 	uint32_t nmemory, nreserved, nharts, nvirtio;
 	struct machine_range memory[MACHINE_MEMORY_MAX];	/* sorted, whole pages */
-	struct machine_range reserved[MACHINE_RESERVED_MAX];	/* sorted, whole pages, merged; not to be touched */
+	struct machine_range reserved[MACHINE_RESERVED_MAX];	/* whole pages; not to be touched */
 	struct machine_hart hart[MACHINE_HARTS_MAX];		/* sorted by id; with an MMU and not disabled */
 	uint64_t timebase_hz;
-	struct machine_device uart;				/* ns16550a */
-	struct machine_device plic;
+	union {
+		struct machine_device device[MACHINE_DEVICES_MAX];
+		struct {
+			struct machine_device uart;		/* ns16550a */
+			struct machine_device plic;
+			struct machine_device test;		/* "sifive,test0": ends the emulation */
+			struct machine_device virtio[MACHINE_VIRTIO_MAX];	/* virtio-mmio slots, sorted, occupied or not */
+		};
+	};
 	uint32_t plic_ndev;					/* sources 1..plic_ndev */
-	struct machine_device test;				/* "sifive,test0": ends the emulation */
-	struct machine_device virtio[MACHINE_VIRTIO_MAX];	/* virtio-mmio slots, sorted, occupied or not */
 	char bootargs[MACHINE_ARGS_MAX];			/* nul-terminated */
 	paddr_t initrd_start, initrd_end;			/* within memory; 0, 0: none */
 };

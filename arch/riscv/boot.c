@@ -118,7 +118,6 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 {
 	static struct machine m;
 	const uint8_t *blob = arch_kva(fdt);
-	struct fdt tree;
 	int err;
 
 	kernel_root_ppn = physical(kernel_root) >> PAGE_SHIFT;
@@ -130,8 +129,6 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 		kprintf("exos: device tree: %s\n", fdt_strerror(err));
 		panic(__FILE__, __LINE__, "the machine cannot be understood", fdt, (uint64_t)-err);
 	}
-	err = fdt_open(blob, FDT_SIZE_MAX, &tree);
-	KASSERT(err == 0);
 	for (unsigned i = 0; i < m.nharts; i++)
 		if (m.hart[i].id == hart) {
 			struct machine_hart first = m.hart[i];
@@ -152,7 +149,7 @@ void arch_boot(uint64_t hart, paddr_t fdt, ticks_t entered)
 		.kernel_end = physical(__kernel_end),
 		.image = __init_image_start,
 		.image_bytes = __init_image_end - __init_image_start,
-		.random = random_seed(blob, tree.total_bytes < 65536 ? tree.total_bytes : 65536),
+		.random = random_seed(blob, m.tree_bytes < 65536 ? m.tree_bytes : 65536),
 		.entered = entered,
 	});
 	arch_harts_start();

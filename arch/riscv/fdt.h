@@ -41,35 +41,8 @@ enum fdt_error {
 #undef X
 };
 
-/* The sentence for a result of the functions below. */
+/* The sentence for a result of fdt_read_machine(). */
 const char *fdt_strerror(int error);
-
-/* The blocks of a tree whose header has been checked. */
-struct fdt {
-	const uint8_t *structure, *strings, *reserve;
-	uint32_t structure_bytes, strings_bytes, reserve_bytes;
-	uint32_t total_bytes;
-};
-
-enum fdt_kind { FDT_END, FDT_NODE, FDT_NODE_END, FDT_PROP };
-
-struct fdt_item {
-	const char *name;	/* of a node or property, nul-terminated */
-	const uint8_t *data;	/* of a property: len bytes, big-endian, unaligned */
-	uint32_t len;
-};
-
-/* Check the header of a blob of at most max bytes. Returns 0 or a negative fdt_error. */
-int fdt_open(const void *blob, size_t max, struct fdt *t);
-
-/*
- * The item at *at (0: the first one); *at moves behind it. Returns an enum fdt_kind, FDT_END at the end, or a negative
- * fdt_error. Each call moves on by at least 4 bytes, so it ends within structure_bytes / 4 calls.
- */
-int fdt_next(const struct fdt *t, uint32_t *at, struct fdt_item *item);
-
-/* The whole blob is well formed: nesting, names, and properties before children. Returns 0 or a negative fdt_error. */
-int fdt_check(const void *blob, size_t max);
 
 /* Read everything that the kernel wants to know. Returns 0 or a negative fdt_error; on error *m is undefined. */
 int fdt_read_machine(const void *blob, size_t max, struct machine *m);

@@ -197,8 +197,6 @@ static int finish(unsigned open)
 	memcpy(blob + 40 + reserve, b.structure, b.n);
 	memcpy(blob + 40 + reserve + b.n, b.strings, b.nstrings);
 	error = fdt_read_machine(blob, total, &m);
-	if (error == 0)
-		assert_int_equal(fdt_check(blob, total), 0);
 	free(blob);
 	return error;
 }
@@ -209,7 +207,6 @@ static void the_tree_of_one_hart_is_read(void **state)
 	uint8_t *blob = load("test/data/virt-smp1.dtb", &len);
 
 	(void)state;
-	assert_int_equal(fdt_check(blob, len), 0);
 	assert_int_equal(fdt_read_machine(blob, len, &m), 0);
 	assert_int_equal(m.nmemory, 1);
 	assert_int_equal(m.memory[0].base, 0x80000000);
@@ -307,10 +304,9 @@ static void bad_headers_are_refused(void **state)
 		memcpy(copy, blob, len);
 		put(copy + bad[i].at, bad[i].value, 4);
 		assert_int_equal(fdt_read_machine(copy, len, &m), -bad[i].error);
-		assert_int_equal(fdt_check(copy, len), -bad[i].error);
 	}
 	for (size_t n = 0; n < 40; n++)
-		assert_int_equal(fdt_check(blob, n), -FDT_E_SIZE);
+		assert_int_equal(fdt_read_machine(blob, n, &m), -FDT_E_SIZE);
 	assert_string_equal(fdt_strerror(-FDT_E_MAGIC), "this is not a flattened device tree");
 	assert_string_equal(fdt_strerror(-1000), "unknown error");
 	free(copy);
@@ -441,8 +437,10 @@ static void impossible_machines_are_refused(void **state)
 	assert_int_equal(finish(2), -FDT_E_INITRD);
 }
 
-static void ranges_are_rounded_merged_and_sorted(void **state)
+static void ranges_are_rounded_and_memory_is_sorted(void **state)
 {
+	static const uint64_t reserved[] = { 0x80003000, 0x80000000, 0x80800000, 0x80001000 };	/* the last lies in the second */
+
 	(void)state;
 	smallest();
 	b.reserve[b.nreserve++] = 0x80003001, b.reserve[b.nreserve++] = 1;
@@ -453,11 +451,11 @@ static void ranges_are_rounded_merged_and_sorted(void **state)
 	node("b"), cells("reg", 4, 0, 0x80001000, 0, 0x1000), end();
 	node("c"), cells("size", 2, 0, 0x1000), end();	/* without a place: nothing to keep clear of */
 	assert_int_equal(finish(2), 0);
-	assert_int_equal(m.nreserved, 2);
-	assert_int_equal(m.reserved[0].base, 0x80000000);
-	assert_int_equal(m.reserved[0].size, 0x4000);
-	assert_int_equal(m.reserved[1].base, 0x80800000);
-	assert_int_equal(m.reserved[1].size, 0x1000);
+	assert_int_equal(m.nreserved, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(m.reserved[i].base, reserved[i]);
+		assert_int_equal(m.reserved[i].size, i == 1 ? 0x3000 : 0x1000);
+	}
 
 	start(), memory(0x90000800, 0x2000), memory(0x80000000, 0x1000), memory(0xa0000001, 0x1000);
 	cpus(), cpu(0), end(), bus(), plic(0xc000000, 96);
@@ -517,7 +515,7 @@ int main(void)
 		cmocka_unit_test(structure_is_judged),
 		cmocka_unit_test(missing_parts_are_named),
 		cmocka_unit_test(impossible_machines_are_refused),
-		cmocka_unit_test(ranges_are_rounded_merged_and_sorted),
+		cmocka_unit_test(ranges_are_rounded_and_memory_is_sorted),
 		cmocka_unit_test(what_cannot_be_reached_or_is_disabled_is_not_offered),
 	};
 
