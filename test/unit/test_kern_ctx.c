@@ -1,5 +1,5 @@
 /*
- * test_kern_ctx.c - one environment with several contexts, several environments in one, and what frames may become
+ * test_kern_ctx.c - one environment with several contexts; several environments in one
  */
 #include "kern/page.h"
 #include "kern_test.h"
@@ -93,87 +93,6 @@ static void environments_in_one_context_see_one_memory(void **state)
 	assert_int_equal(sim_peek(SIM_FREE), 1174);
 }
 
-/* ---- transitions of a frame ---- */
-
-static bool all_zero_page(ppn_t p)
-{
-	const uint64_t *w = page_kva(p);
-
-	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
-		if (w[i] != 0)
-			return false;
-	return true;
-}
-
-enum form { AS_ROOT, AS_LEVEL1, AS_LEVEL0, AS_ENV, FORMS };
-
-/* The page in slot s becomes something and comes back. */
-static void becomes(unsigned form, unsigned s, unsigned level1)
-{
-	ppn_t p = sim_frame(init, s);
-
-	switch (form) {
-	case AS_ROOT:
-		answers(init, 0, ctx_create, s);
-		assert_int_equal(frame_of(p)->type * 16 + frame_of(p)->level, FRAME_TABLE * 16 + 2);
-		break;
-	case AS_LEVEL1:
-		answers(init, 0, table_bind, SLOT_CTX, SIM_NOTABLE + (1ul << 30), 1, s);
-		assert_int_equal(frame_of(p)->type * 16 + frame_of(p)->level, FRAME_TABLE * 16 + 1);
-		break;
-	case AS_LEVEL0:
-		answers(init, 0, table_bind, SLOT_CTX, SIM_NOTABLE, 1, level1);
-		answers(init, 0, table_bind, SLOT_CTX, SIM_NOTABLE, 0, s);
-		assert_int_equal(frame_of(p)->type * 16 + frame_of(p)->level, FRAME_TABLE * 16);
-		break;
-	default:
-		succeeds(init, env_create, s, 0);
-		assert_int_equal(frame_of(p)->type * 16 + frame_of(p)->level, FRAME_KOBJ * 16 + CAP_ENV);
-	}
-	/* Whatever it is, it becomes nothing else meanwhile, and nobody writes to it. */
-	assert_true(sim_call(init, ctx_create, s) < 0);
-	assert_true(sim_call(init, env_create, s, 0) < 0);
-	assert_true(sim_call(init, table_bind, SLOT_CTX, SIM_NOTABLE + (2ul << 30), 1, s) < 0);
-	assert_true(sim_call(init, page_bind, SLOT_CTX, SIM_FREE, s, 1, RW) < 0);
-	assert_true(sim_call(init, page_alloc, 0, sim_slot(init), p, 0) < 0);
-	switch (form) {
-	case AS_LEVEL1:
-		answers(init, 0, table_unbind, SLOT_CTX, SIM_NOTABLE + (1ul << 30), 1);
-		break;
-	case AS_LEVEL0:
-		answers(init, 0, table_unbind, SLOT_CTX, SIM_NOTABLE, 0);
-		answers(init, 0, table_unbind, SLOT_CTX, SIM_NOTABLE, 1);
-		break;
-	default:
-		while (succeeds(init, object_end, s) != 0)
-			;
-	}
-	assert_int_equal(frame_of(p)->type, FRAME_DATA);
-	assert_int_equal(frame_of(p)->level, 0);
-	assert_true(all_zero_page(p));
-}
-
-static void a_frame_becomes_one_thing_after_another_in_every_order(void **state)
-{
-	unsigned s = sim_page(init), level1 = sim_page(init);
-	ppn_t p = sim_frame(init, s);
-
-	(void)state;
-	for (unsigned first = 0; first < FORMS; first++)
-		for (unsigned second = 0; second < FORMS; second++) {
-			memset(page_kva(p), 0xa5, PAGE_SIZE);
-			becomes(first, s, level1);
-			memset(page_kva(p), 0x5a, PAGE_SIZE);
-			answers(init, 1, page_bind, SLOT_CTX, SIM_FREE, s, 1, RW);
-			assert_int_equal(sim_peek(SIM_FREE), 0x5a5a5a5a5a5a5a5aul);
-			answers(init, 1, page_unbind, SLOT_CTX, SIM_FREE, 1);
-			becomes(second, s, level1);
-			answers(init, 0, cap_delete, s);
-			assert_int_equal(frame_of(p)->type, FRAME_FREE);
-			answers(init, p, page_alloc, 0, s, p, 0);
-		}
-}
-
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -181,7 +100,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_environment_changes_between_its_own_contexts),
 		T(environments_in_one_context_see_one_memory),
-		T(a_frame_becomes_one_thing_after_another_in_every_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
