@@ -20,7 +20,7 @@
 #define LAW(cond, a, b) \
 	do { if (unlikely(!(cond))) panic(__FILE__, __LINE__, "audit: " #cond, (uint64_t)(a), (uint64_t)(b)); } while (0)
 
-#define FRAMES_MAX	(1u << 18)	/* 1 GiB of memory */
+#define FRAMES_MAX	(1u << 19)	/* 2 GiB of memory */
 
 static uint16_t count[FRAMES_MAX];	/* of each frame: pins whose holder was found, capabilities of its flow */
 static uint8_t asids[(1u << 16) / 8];	/* a bit for each ASID that a context has in this generation */
@@ -96,7 +96,6 @@ static void audit_table(ppn_t root, ppn_t table, unsigned level, vaddr_t base)
 		}
 		live++;
 		if (pte_is_leaf(t[i])) {
-			LAW(level < 2, table, va);
 			audit_leaf(root, va, t[i], level);
 			continue;
 		}
@@ -215,8 +214,9 @@ static unsigned type_for(const struct frame *f)
 
 /*
  * Frames: (1) each has a known type, and only data comes in larger pages, whose parts agree with the first; (2) data that no
- * capability stands for is held by pins alone; tables and kernel objects have their capability; (3) kernel and exposed frames
- * are nobody's; (4) owners live; (5) each environment is charged for exactly the frames that it owns.
+ * capability stands for is held by pins alone, or is what is left of a 1 GiB page that is being freed; tables and kernel objects
+ * have their capability; (3) kernel and exposed frames are nobody's; (4) owners live; (5) each environment is charged for exactly
+ * the frames that it owns.
  */
 static void audit_frames(void)
 {
@@ -250,7 +250,7 @@ static void audit_frames(void)
 			LAW(p > f->parent && p - first_ppn - (ppn_t)(first - frames) < pages_of_order(first->order), p, f->parent);
 			LAW(first->owner == f->owner, p, f->owner);
 		} else if (f->type == FRAME_DATA) {
-			LAW(f->ncaps > 0 || f->pins > 0, p, f->owner);
+			LAW(f->ncaps > 0 || f->pins > 0 || priv_of(p)->live != 0, p, f->owner);
 		}
 		if (f->type == FRAME_TABLE || f->type == FRAME_KOBJ) {
 			LAW(f->ncaps > 0 && f->pins == 0, p, f->type);

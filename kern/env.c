@@ -298,8 +298,7 @@ static int destroy_sweep(struct env *e)
 			cap_remove(c);
 		}
 		n += CAP_LIST_MAX / 8;
-		if (f->order == PAGE_ORDER_JOINED) {
-			frame_shrink(ppn);
+		if (f->order == PAGE_ORDER_JOINED && !frame_shrink(ppn)) {
 			e->sweep_cursor--;		/* again, until 2 MiB of it are left */
 		} else if (f->pins > 0) {
 			/* Requests in flight, and frame_unpin() frees it: until then somebody pays, for it is not free. */

@@ -22,7 +22,7 @@ const char *const call_names[CALL_COUNT] = {
 #undef X
 };
 
-#ifdef EXOS_DEBUG
+#if EXOS_DEBUG && !EXOS_HOST	/* the simulated machine does that itself, where a test wants it */
 /*
  * After every trap; but when that would take more than an eighth of the time, only so often that it does not: programs are to meet
  * their deadlines here too. On a machine where time stands still meanwhile it is every trap.
@@ -41,7 +41,7 @@ static void audit_in_measure(void)
 
 static struct env *next_to_run(struct hart *h)
 {
-#ifdef EXOS_DEBUG
+#if EXOS_DEBUG && !EXOS_HOST
 	audit_in_measure();
 #endif
 	return h->current != NULL ? h->current : slice_pick(h);

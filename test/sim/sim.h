@@ -30,11 +30,12 @@
 #define SIM_RAM_BASE	0x80000000ul
 
 struct sim_config {
-	size_t ram_bytes;	/* 0: 4 MiB */
+	size_t ram_bytes;	/* 0: 4 MiB; beyond 64 MiB only what is written takes memory of the host */
 	unsigned asid_bits;	/* ASIDs that the machine has; 0: none */
 	bool ad_faults;		/* accessed and dirty clear cause a page fault; otherwise the hardware sets them */
 	bool nic;		/* there is a network device */
 	bool bare;		/* leave the first environment as the kernel made it, without the world of sim_world.h */
+	bool unwatched;		/* start with sim_audit off: with very much memory an audit takes long */
 	const char *args;
 };
 

@@ -88,7 +88,7 @@ void sim_boot(const struct sim_config *config)
 	memset(&sim_cpu, 0, sizeof(sim_cpu));
 	sim_init_env = kern_boot(&b);
 	memcpy(sim_cpu.x, sim_init_env->x, sizeof(sim_cpu.x));
-	sim_audit = true;
+	sim_audit = !config->unwatched;
 	if (!config->bare)
 		settle(sim_init_env);
 	sim_counts = (struct sim_counts){ 0 };

@@ -11,7 +11,8 @@
 
 /* Far from everything else in this process, and the same in every run, so that a failure repeats. */
 #define RAM_ADDRESS	((void *)0x200000000000ul)
-#define RAM_MAX		(64ul << 20)
+#define RAM_MAX		(2ul << 30)
+#define RAM_SPARSE	(64ul << 20)	/* from here on memory is zero, and real only where it is written */
 #define DEVICES		8
 #define TYPED		256
 
@@ -56,17 +57,18 @@ void sim_machine_reset(size_t ram_bytes, unsigned asid_bits)
 {
 	if (ram_bytes > RAM_MAX || ram_bytes % PAGE_SIZE != 0)
 		fail("sim: memory of a size that the simulation does not have");
-	if (sim_ram.start == NULL || sim_ram.bytes != ram_bytes) {
+	if (sim_ram.start == NULL || sim_ram.bytes != ram_bytes || ram_bytes > RAM_SPARSE) {
 		if (sim_ram.start != NULL)
 			munmap(sim_ram.start, sim_ram.bytes);
 		sim_ram.start = mmap(RAM_ADDRESS, ram_bytes, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 		if (sim_ram.start == MAP_FAILED)
 			fail("sim: no room for the memory of the machine");
 		sim_ram.bytes = ram_bytes;
 	}
 	/* Memory holds whatever it held: what the kernel does not clear itself shows. */
-	memset(sim_ram.start, 0xa5, ram_bytes);
+	if (ram_bytes <= RAM_SPARSE)
+		memset(sim_ram.start, 0xa5, ram_bytes);
 	sim_counts = (struct sim_counts){ 0 };
 	sim_now = 1000000;
 	for (unsigned i = 0; i < HARTS_MAX; i++)

@@ -624,7 +624,7 @@ static const struct corruption bindings[] = {
 	C(leaf_invalid_and_not_zero, "t[i] == 0"),
 	C(large_leaf_not_aligned, "(ppn & (pages_of_order(level) - 1)) == 0"),
 	C(large_leaf_of_a_small_page, "cap_order(c) == level"),
-	C(leaf_in_a_root, "level < 2"),
+	C(leaf_in_a_root, "pages_of_order(level) - 1"),
 	C(size_of_an_unbound_capability, "cap_order(c) == frame_of(c->object)->order"),
 	C(leaf_with_two_capabilities, "n == (f->type == FRAME_EXPOSED ? 0 : 1)"),
 	C(binding_forgotten, "n == (f->type == FRAME_EXPOSED ? 0 : 1)"),

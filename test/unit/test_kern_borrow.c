@@ -268,6 +268,46 @@ static void a_parent_that_borrowed_everything_survives_a_child(void **state)
 	assert_int_equal(b.env->pub->held, 60);
 }
 
+/*
+ * The same between the steps of the end, for nothing may be promised twice even there: the machine is larger than what one step looks
+ * at, one object lies at its beginning and one at its end, and the parent has taken all that it was promised.
+ */
+static void a_page_that_outlives_brings_its_guarantee_along_at_once(void **state)
+{
+	struct sim_child parent, child;
+	unsigned steps = 0;
+	uint32_t held;
+
+	(void)state;
+	boot_with(&(struct sim_config){ .asid_bits = 16, .ram_bytes = 32 << 20 });
+	init = sim_init_env;
+	parent = sim_child(init, 120);
+	child = sim_child(parent.env, 30);
+	for (unsigned i = 0; i < 2; i++) {
+		ppn_t p = i == 0 ? frame_any() : end_ppn - 1;
+		unsigned s = sim_slot(parent.env);
+
+		answers(child.env, p, page_alloc, 0, 100, p, 0);
+		answers(parent.env, 0, cap_copy, child.slot, 100, s, PROT_R | PROT_W | PROT_X, 0, 0);
+		answers(child.env, 0, cap_delete, 100);
+		answers(parent.env, 0, ctx_create, s);
+	}
+	fill(child.env);
+	fill(parent.env);
+	assert_int_equal(to_borrow(), 0);
+	held = parent.env->pub->held;
+	/* The audit, after each step, finds as much free as is promised. */
+	while (succeeds(parent.env, object_end, child.slot) != 0) {
+		steps++;
+		assert_int_equal(to_borrow(), 0);
+		if (parent.env->pub->held == held + 1)
+			assert_int_equal(env_own_guarantee(parent.env), 90 + 1);
+	}
+	assert_in_range(steps, 1, 100);
+	assert_int_equal(parent.env->pub->held, held + 2);
+	assert_int_equal(env_own_guarantee(parent.env), 120);
+}
+
 /* What it gives up goes to the parent. What it holds beyond the rest is borrowed from then on, so there must be that much. */
 static void a_child_gives_back_what_can_be_lent_to_it(void **state)
 {
@@ -340,6 +380,7 @@ int main(void)
 		T(the_death_of_a_parent_ends_what_its_child_borrowed),
 		T(an_object_of_a_borrowed_page_outlives_the_borrower),
 		T(a_parent_that_borrowed_everything_survives_a_child),
+		T(a_page_that_outlives_brings_its_guarantee_along_at_once),
 		T(a_child_gives_back_what_can_be_lent_to_it),
 		T(nobody_raises_its_own_or_takes_from_its_children),
 	};

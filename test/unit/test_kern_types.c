@@ -7,6 +7,7 @@
  * A form is what the frame is made into, a way how it comes back from there: as data in the slot that it was made from, or free.
  * Whatever it was before, it is then made into the next. The audit and the check of the TLB run after each call.
  */
+/* ctest: timeout=300 */
 #include "exos/flow.h"
 #include "exos/ring.h"
 #include "kern/flow.h"
