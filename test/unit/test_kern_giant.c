@@ -5,6 +5,7 @@
  * memory is, and marked so, that the kernel does not write all of it. The audit of half a million frames runs where it matters.
  */
 /* ctest: timeout=120 */
+#include "kern/expose.h"
 #include "kern/page.h"
 #include "kern_test.h"
 
@@ -278,16 +279,16 @@ static void it_goes_back_in_bounded_pieces(void **state)
 	sim_poke(AT + GIB / 2, 5);
 	/* While there is a copy, one goes like any other. */
 	answers(init, 0, cap_copy, 0, SLOT, copy, RW, 0, 0);
-	free = free_frames;
+	free = system_info->free_frames;
 	answers(init, 0, cap_delete, copy);
-	assert_int_equal(free_frames, free);
+	assert_int_equal(system_info->free_frames, free);
 	held = init->pub->held;
 	do {
-		uint32_t before = free_frames;
+		uint32_t before = system_info->free_frames;
 
 		r = succeeds(init, cap_delete, SLOT);
 		calls++;
-		assert_in_range(free_frames - before, 1, 1024);
+		assert_in_range(system_info->free_frames - before, 1, 1024);
 		if (calls == 1) {	/* nobody reaches it, and nothing else becomes of it */
 			sim_run(init);
 			assert_int_equal(sim_load(AT + GIB / 2, &v, 8), 13);
@@ -302,7 +303,7 @@ static void it_goes_back_in_bounded_pieces(void **state)
 			audit();
 	} while (r != 0);
 	assert_in_range(calls, 500, 520);
-	assert_int_equal(free_frames, free + PAGES);
+	assert_int_equal(system_info->free_frames, free + PAGES);
 	assert_int_equal(init->pub->held, held - PAGES);
 	assert_int_equal(sim_cap(init, SLOT)->type, CAP_NONE);
 	/* It can be taken again at once. */
@@ -318,11 +319,11 @@ static void end_in_steps(struct sim_child *c)
 	uint32_t most = 0;
 
 	for (long r = 1; r != 0; steps++) {
-		uint32_t before = free_frames;
+		uint32_t before = system_info->free_frames;
 
 		r = succeeds(init, object_end, c->slot);
-		if (free_frames - before > most)
-			most = free_frames - before;
+		if (system_info->free_frames - before > most)
+			most = system_info->free_frames - before;
 		if (r == 0 || steps == 3)
 			audit();
 	}
@@ -339,7 +340,7 @@ static void the_death_of_its_holder_gives_it_back(void **state)	/* M18 */
 		uint64_t v;
 
 		setup(state);
-		promised = promised_frames;
+		promised = system_info->promised_frames;
 		held = init->pub->held;
 		a = sim_child(init, PAGES + 200);
 		take_giant(a.env);
@@ -365,7 +366,7 @@ static void the_death_of_its_holder_gives_it_back(void **state)	/* M18 */
 		/* The page of its record and those of its context are the parent's again. */
 		sim_end(init, a.ctx);
 		assert_in_range(init->pub->held, held, held + 8);
-		assert_int_equal(promised_frames + init->pub->held, promised + held);
+		assert_int_equal(system_info->promised_frames + init->pub->held, promised + held);
 		sim_tlb_check();
 	}
 }

@@ -11,6 +11,7 @@
 #include "exos/flow.h"
 #include "exos/ring.h"
 #include "kern/flow.h"
+#include "kern/expose.h"
 #include "kern/page.h"
 #include "kern/ring.h"
 #include "kern_test.h"
@@ -305,13 +306,13 @@ static void one_after_another(unsigned s)
 
 static void a_frame_goes_through_every_pair_of_forms_by_every_way(void **state)
 {
-	uint32_t free = free_frames, held = init->pub->held;
+	uint32_t free = system_info->free_frames, held = init->pub->held;
 	unsigned s = sim_page(init);
 
 	(void)state;
 	one_after_another(s);
 	answers(init, 0, cap_delete, s);
-	assert_int_equal(free_frames, free);
+	assert_int_equal(system_info->free_frames, free);
 	assert_int_equal(init->pub->held, held);
 }
 
@@ -525,7 +526,7 @@ static void only_a_sole_unbound_unpinned_whole_page_becomes_anything(void **stat
 static void whatever_its_frame_is_the_death_of_the_holder_frees_it(void **state)	/* M16, M18 */
 {
 	unsigned page = sim_slot(init);
-	uint32_t free = free_frames, promised = promised_frames, held = init->pub->held, flows = flow_caps.count;
+	uint32_t free = system_info->free_frames, promised = system_info->promised_frames, held = init->pub->held, flows = flow_caps.count;
 
 	(void)state;
 	for (enum form f = 0; f < FORMS; f++) {
@@ -575,8 +576,8 @@ static void whatever_its_frame_is_the_death_of_the_holder_frees_it(void **state)
 		assert_int_equal(frame_of(p)->type, FRAME_FREE);
 		sim_end(init, h.ctx);
 		tidy(page, 0);
-		assert_int_equal(free_frames, free);
-		assert_int_equal(promised_frames, promised);
+		assert_int_equal(system_info->free_frames, free);
+		assert_int_equal(system_info->promised_frames, promised);
 		assert_int_equal(init->pub->held, held);
 		assert_int_equal(flow_caps.count, flows);
 		/* The next one finds nothing in it. */
