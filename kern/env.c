@@ -133,25 +133,21 @@ void env_fill_frame(struct env *e, long a0)
 
 bool env_seize(struct env *e)
 {
-	struct hart *h = e->hart;
-	struct env *callee = e->callee;
-
-	if (env_take(e) || e->state == ENV_STOPPED || e->state == ENV_DYING || (e->halt && (h == NULL || h->current != e)) ||
-	    (h == arch_hart() && h->current == e)) {
-		e->halt = false;
-		return true;
+	if (!env_take(e) && e->state != ENV_STOPPED && e->state != ENV_DYING) {
+		/* It may be on a short road, from or to somebody: to the end of that. From then on nothing changes while we hold the lock. */
+		harts_gather(arch_hart());
+		if (e->callee != NULL) {
+			e->callee->caller = NULL;
+			e->callee = NULL;
+			env_fill_frame(e, -E_DEAD);	/* should it be started again */
+		} else if (e->hart->current == e && e->hart != arch_hart()) {
+			e->halt = true;
+			arch_ipi(e->hart);
+			return false;
+		}
 	}
-	/* It waits for an answer: ours, unless that is being given this very moment. */
-	if (callee != NULL && __atomic_compare_exchange_n(&callee->caller, &(struct env *){ e }, NULL, false, __ATOMIC_ACQ_REL,
-							   __ATOMIC_RELAXED)) {
-		e->callee = NULL;
-		env_fill_frame(e, -E_DEAD);	/* should it be started again */
-		e->halt = false;
-		return true;
-	}
-	e->halt = true;
-	arch_ipi(h);
-	return false;
+	e->halt = false;
+	return true;
 }
 
 /* e does not run any more, nor will it: off its hart, out of its transfers, its gate shut. Its registers stand in x[]. */

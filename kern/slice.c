@@ -108,7 +108,8 @@ bool env_runnable(const struct env *e, ticks_t now)
  */
 static struct env *runner(struct hart *h, struct env *e, ticks_t now)
 {
-	for (; e->callee != NULL; e = e->callee)
+	/* Each link is read once: an answer on another hart may be taking it away. */
+	for (struct env *next; (next = READ_ONCE(e->callee)) != NULL; e = next)
 		if (e->call_deadline != 0 && e->call_deadline <= now) {
 			if (!pct_abandon(e, -E_TIME))
 				return NULL;

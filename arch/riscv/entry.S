@@ -8,8 +8,8 @@
  * Length of the short roads, from the first instruction here to sret (make bench shows them with the user's part):
  *	null call		15
  *	exception to handler	38
- *	transfer, its answer	55, 51
- *	yield to somebody	115
+ *	transfer, its answer	56, 51
+ *	yield to somebody	117
  *	any call		27 + its C code + 16
  *
  * What a call leaves in t0-t6 and a1-a7: t2-t6 are still the user's, for the kernel's C code is compiled without them
@@ -197,7 +197,8 @@ call_full:
  *   a0         self                    who called; 0
  *   t0         number                  lost, and t1..t3
  *   others     user's                  user's, but gp: the u-area
- * Length from trap_entry to sret: call 55, answer 51, yield 115.
+ * Length from trap_entry to sret: call 56, answer 51, yield 117.
+ * test/model/transfer.pml has these roads access by access, and the mistakes that they avoid.
  */
 	/* To the environment in t1, at t0, on the hart in t3: context and floating-point unit. Uses t0, t2, t3. */
 	.macro	cross
@@ -216,18 +217,20 @@ call_full:
 	ld	gp, E_UAREA_VA(t1)
 	.endm
 
-	/* Was the environment in t1 last on this hart, is its context ready, is nothing dirty? Leaves the hart in t3. */
+	/* Was the environment in t1 last on the hart in t3, is its context ready, is nothing dirty? Uses t0. */
 	.macro	near elsewhere
-	ld	t2, E_HART(t1)
-	ld	t3, E_HART(a0)
-	bne	t2, t3, \elsewhere
-	ld	t2, E_SATP(t1)
-	beqz	t2, \elsewhere
-	csrr	t2, sstatus
-	bltz	t2, \elsewhere		/* SD: floating-point registers to be saved */
+	ld	t0, E_HART(t1)
+	bne	t0, t3, \elsewhere
+	ld	t0, E_SATP(t1)
+	beqz	t0, \elsewhere
+	csrr	t0, sstatus
+	bltz	t0, \elsewhere		/* SD: floating-point registers to be saved */
 	.endm
 
-	/* Shut the gate of the environment in t1, if it satisfies the branch; its value in t2. Uses t0. */
+	/*
+	 * Shut the gate of the environment in t1, if it satisfies the branch; its value in t2. Uses t0. Only then does it make sense to ask
+	 * about it: before, it may run on another hart meanwhile, and come back as somebody else.
+	 */
 	.macro	take branch, elsewhere
 	addi	t0, t1, E_GATE
 	lr.d.aq	t2, (t0)
@@ -243,12 +246,15 @@ fast:
 	ld	t1, E_CALL_SLOT(a0)
 	bne	t1, a1, transfer
 	ld	t1, E_CALL_ENV(a0)
-	bnez	a2, transfer		/* deadline */
-	ld	t2, E_UAREA(t1)
-	ld	t2, U_HELD(t2)
-	bnez	t2, transfer
-	near	transfer
+	ld	t2, E_CALL_DEADLINE(a0)
+	or	t2, t2, a2
+	bnez	t2, transfer		/* a deadline, or an old one to forget: they change with the lock held */
 	take	blez, transfer
+	ld	t0, E_UAREA(t1)
+	ld	t0, U_HELD(t0)
+	bnez	t0, call_reopen
+	ld	t3, E_HART(a0)
+	near	call_reopen
 	csrr	t0, sepc
 	addi	t0, t0, 4
 	sd	t0, E_X(0)(a0)
@@ -257,7 +263,6 @@ fast:
 	sd	t0, E_BASE_PC(t1)
 	sd	a0, E_CALLER(t1)
 	sd	t1, E_CALLEE(a0)
-	sd	zero, E_CALL_DEADLINE(a0)
 	sd	t1, H_CURRENT(t3)
 	cross
 	lwu	a0, E_ID(a0)
@@ -269,7 +274,8 @@ fast:
 	/* pct_reply */
 	ld	t1, E_CALLER(a0)
 	beqz	t1, transfer
-	near	transfer
+	ld	t3, E_HART(a0)
+	near	transfer		/* it waits for us: nobody runs it meanwhile */
 	addi	t0, a0, E_CALLER
 	amoswap.d t1, zero, (t0)	/* the reply right: whoever takes it out has it */
 	beqz	t1, transfer
@@ -303,13 +309,16 @@ fast:
 	bne	a4, a3, yield_long
 	lwu	a4, E_STATE(t1)
 	bne	a4, a3, yield_long
-	near	yield_long
+	ld	t3, E_HART(a0)
 	lwu	a4, H_GRACE(t3)
 	bnez	a4, yield_long
 	ld	a4, H_PAYER(t3)
 	ld	a5, E_PUB(a0)
 	bne	a4, a5, yield_long	/* in somebody else's slice */
 	take	beqz, yield_long
+	lwu	a4, E_STATE(t1)		/* again: now it stays so */
+	bne	a4, a3, yield_reopen
+	near	yield_reopen
 	rdtime	a2			/* account for us */
 	ld	a3, H_SINCE(t3)
 	sd	a2, H_SINCE(t3)
@@ -343,6 +352,13 @@ fast:
 	li	\r, 0
 	.endr
 	sret
+call_reopen:				/* not what the short road is for: its gate as it was, and the long one */
+	fence	rw, w
+	sd	t2, E_GATE(t1)
+	j	transfer
+yield_reopen:
+	fence	rw, w
+	sd	t2, E_GATE(t1)
 yield_long:
 	li	t0, 4
 	j	call_long

@@ -5,6 +5,7 @@
   asan      the same under ASan and UBSan (clang 14)     guest     user/tests/* on the release and the debug kernel
   fuzz      corpus replay and a short run of each target system    test/qemu/test_*.py on the whole system
   proof     bounded proofs, where CBMC is installed; with CI set it is fetched
+  model     models of what several harts do at once, every state, where spin is installed
   coverage  how much of the kernel the unit tests reach, where gcovr is installed or can be
   nightly   the long forms of unit tests: millions of random operations
 
@@ -34,7 +35,7 @@ import tools
 from common import BUDGET, BUILD, BUILD_FAILED, FAIL, PASS, ROOT, Stop, colour, relative, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PHASES = ("clang", "unit", "asan", "fuzz", "proof", "coverage", "guest", "system")
+PHASES = ("clang", "unit", "asan", "fuzz", "proof", "model", "coverage", "guest", "system")
 CASE_SECONDS = 120
 
 
@@ -107,9 +108,9 @@ def keep_log(name, text):
     return f"log: {relative(path)}"
 
 
-def run_proofs(score, only):
-    """test/proof/prove.py prints the same lines as we do; what follows a FAIL, indented, belongs to it."""
-    command = [sys.executable, os.path.join(ROOT, "test", "proof", "prove.py")] + (["--only", only] if only else [])
+def run_apart(score, phase, script, only):
+    """test/proof/prove.py and test/model/check.py print the same lines as we do; what follows a FAIL, indented, belongs to it."""
+    command = [sys.executable, os.path.join(ROOT, "test", phase, script)] + (["--only", only] if only else [])
     code, output = run_limited(command, 600)
     cases = re.findall(r"^(ok|FAIL|skip) (\S+) \(([0-9.]+)s\) ?(.*(?:\n    .*)*)", output, re.M)
     for verdict, name, seconds, detail in cases:
@@ -117,7 +118,15 @@ def run_proofs(score, only):
             detail = f"{keep_log(name, detail)}\n{detail}"
         score.case(verdict, name, float(seconds), detail)
     if code != (1 if any(case[0] == "FAIL" for case in cases) else 0):
-        score.case("FAIL", "proof", detail=f"prove.py ended with code {code}:\n{output[-2000:]}")
+        score.case("FAIL", phase, detail=f"{script} ended with code {code}:\n{output[-2000:]}")
+
+
+def run_models(score, only):
+    try:
+        tools.ensure(tools.MODEL_SET)
+    except Stop as stop:
+        say(str(stop))              # check.py then says for each model that it is skipped
+    run_apart(score, "model", "check.py", only)
 
 
 def run_coverage(score):
@@ -308,7 +317,9 @@ def run_all(args):
             run_ctest(score, phase, tree, args.only, args.jobs, labels)
 
     if "proof" in phases:
-        run_proofs(score, args.only)
+        run_apart(score, "proof", "prove.py", args.only)
+    if "model" in phases:
+        run_models(score, args.only)
 
     if "coverage" in phases and not args.only:
         run_coverage(score)

@@ -74,7 +74,8 @@ class Tool:
         return not have or [int(n) for n in have][:len(want)] >= [int(n) for n in want]
 
 
-BUILD_SET, RUN_SET, TEST_SET, DEBUG_SET, FORMAT_SET, COVERAGE_SET = "build", "run", "test", "gdb", "format", "coverage"
+BUILD_SET, RUN_SET, TEST_SET, DEBUG_SET, FORMAT_SET, COVERAGE_SET, MODEL_SET = \
+    "build", "run", "test", "gdb", "format", "coverage", "model"
 
 TOOLS = [
     Tool("python3", lambda: "%d.%d.%d" % sys.version_info[:3], "3.9", "python3", "runs this harness", {BUILD_SET, RUN_SET, TEST_SET}),
@@ -96,6 +97,7 @@ TOOLS = [
     Tool("clang-14", _program("clang-14", "--version"), "14", "clang-14", "second compiler, sanitizers, fuzzing", {TEST_SET}),
     Tool("clang run-time", _sanitizers, "", "libclang-rt-14-dev", "ASan and libFuzzer libraries", {TEST_SET}),
     Tool("gcovr", _program("gcovr", "--version"), "5", "gcovr", "which lines the unit tests reach", {COVERAGE_SET}),
+    Tool("spin", _program("spin", "-V"), "6.4", "spin", "searches the models of test/model", {MODEL_SET}),
     Tool("gdb-multiarch", _program("gdb-multiarch", "--version"), "12", "gdb-multiarch", "make gdb", {DEBUG_SET}),
     Tool("clang-format-14", _program("clang-format-14", "--version"), "14", "clang-format-14", "make format", {FORMAT_SET}),
 ]
