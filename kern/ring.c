@@ -100,7 +100,7 @@ static void deliver(void *ctx, const uint8_t *frame, size_t len)
 		system_info->rx_dropped++;
 		return;
 	}
-	n = classifier_lookup(&classifier, frame, len, to, CLASSIFIER_SHARED);
+	n = classifier_lookup(&classifier, (const uint64_t *)frame, len, to, CLASSIFIER_SHARED);
 	if (n == 0)
 		system_info->rx_unclaimed++;
 	for (unsigned i = 0; i < n; i++)
@@ -151,10 +151,10 @@ bool net_busy(void)
 	return transmits_busy != 0 || nic.rx_more;
 }
 
-void net_interrupt(unsigned irq)
+bool net_interrupt(unsigned irq)
 {
 	if (!present || irq != nic.irq)
-		return;
+		return false;
 	if (!nic_interrupt(&nic))
 		arch_irq_disable(irq);
 	nic_poll_rx(&nic, RX_BUDGET, deliver, NULL);
@@ -162,11 +162,12 @@ void net_interrupt(unsigned irq)
 	if (nic.rx_more)
 		arch_timer_set(0);	/* no interrupt will tell of the rest: net_reap() goes on at the next one */
 	system_info->nic_broken = nic.broken;
+	return true;
 }
 
 /* Where the bytes of a packet lie, and its first bytes, copied: they are judged and sent from the copy. */
 struct packet {
-	uint8_t head[SEND_HEAD];
+	uint64_t head[SEND_HEAD / 8];
 	size_t head_len, len;
 	struct sg sg[SEND_SEGMENTS];
 	ppn_t page[SEND_SEGMENTS];
@@ -175,8 +176,7 @@ struct packet {
 
 static int gather(struct env *self, struct packet *p, const struct send_segment *segs, unsigned n)
 {
-	p->head_len = p->len = 0;
-	p->nsg = 0;
+	memset(p, 0, sizeof(*p));
 	for (unsigned i = 0; i < n; i++) {
 		struct cap *c = cap_get(self, segs[i].slot, CAP_PAGE);
 		unsigned offset = segs[i].offset, length = segs[i].length, head;
@@ -189,7 +189,7 @@ static int gather(struct env *self, struct packet *p, const struct send_segment 
 			return -E_INVAL;
 		p->len += length;
 		head = SEND_HEAD - p->head_len < length ? SEND_HEAD - p->head_len : length;
-		memcpy(p->head + p->head_len, (char *)page_kva(c->object) + offset, head);
+		memcpy((char *)p->head + p->head_len, (char *)page_kva(c->object) + offset, head);
 		p->head_len += head;
 		if (head == length)
 			continue;

@@ -40,7 +40,8 @@ static inline struct ring *ring_at(const struct cap *c) { return page_kva(c->obj
 
 /* Boot: look for a network device. pages: memory that the device may write, npages of it. */
 void net_init(const struct machine *m, const ppn_t *pages, unsigned npages, uint64_t key);
-void net_interrupt(unsigned irq);
+/* Was it that of the network device? */
+bool net_interrupt(unsigned irq);
 /* Take back what the device has finished sending; called at every change of environment. */
 void net_reap(void);
 /* Is something being sent, whose end only net_reap() notices? */

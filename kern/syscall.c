@@ -71,6 +71,7 @@ struct env *syscall_full(struct env *self, unsigned long a1, unsigned long a2, u
 struct env *trap_interrupt(struct hart *h, uint64_t cause)
 {
 	struct env *next;
+	unsigned irq;
 
 	lock_take(h);
 	h->pub->interrupts++;
@@ -82,10 +83,10 @@ struct env *trap_interrupt(struct hart *h, uint64_t cause)
 		slice_told(h);
 		break;
 	case IRQ_EXTERNAL:
-		for (unsigned irq, n = 0; n < 8 && (irq = arch_irq_claim()) != 0; n++) {
-			console_interrupt(irq);
-			net_interrupt(irq);
-			arch_irq_complete(irq);
+		if ((irq = arch_irq_claim()) != 0) {
+			if (!net_interrupt(irq))
+				console_interrupt(irq);
+			arch_irq_complete(irq);		/* another one that is pending interrupts again */
 		}
 		break;
 	default:

@@ -209,6 +209,8 @@ int nic_poll_rx(struct nic *nic, unsigned budget, void (*deliver)(void *ctx, con
 		}
 		virtq_post(&v->rx, i);
 		n++;
+		if (v->rx.used_idx == v->rx.used_seen)
+			break;		/* what came meanwhile interrupts again: the cause was acknowledged before */
 	}
 	nic->notifies += virtq_publish(&v->rx);
 	nic->rx_more = n == budget;

@@ -382,7 +382,7 @@
 	 * flags: FILTER_SHARED or 0. \
 	 * Result: 0; the page is now a FILTER. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_TYPE, E_FAULT, E_INVAL; E_IMPLY; E_EXISTS: another filter has the same predicate and one \
-	 * of the two is not shared, or the flow is shared and this filter is not; E_LIMIT: shapes, branches or shared filters of \
+	 * of the two is not shared, or the flow is shared and this filter is not; E_LIMIT: shapes, shared filters or a bucket of \
 	 * the classifier; E_BUSY: the flow or an ancestor of it is being revoked. \
 	 */ \
 	X(filter_bind, 5, unsigned long, slot, unsigned long, flow, unsigned long, ring, struct flow_predicate *, pred, \

@@ -69,10 +69,12 @@ static struct packet arp_packet(const uint8_t *from, const uint8_t *sender, uint
 static bool matches(const struct flow_predicate *f, const struct packet *p, size_t len)
 {
 	struct predicate kernel;
+	uint64_t frame[FLOW_REACH / 8] = { 0 };
 	bool result;
 
 	assert_int_equal(predicate_init(&kernel, f), 0);
-	result = predicate_match(&kernel, p->b, len);
+	memcpy(frame, p->b, len < FLOW_REACH ? len : FLOW_REACH);
+	result = predicate_match(&kernel, frame, len);
 	assert_int_equal(flow_matches(f, p->b, (uint32_t)len), result);
 	return result;
 }

@@ -560,12 +560,17 @@ static void filter_bound_and_in_no_list(void)
 	b->filter.bound = &classifier;
 }
 static void filters_miscounted(void) { classifier.nfilters++; }
-static void filter_not_in_the_trie(void) { classifier.root.branches = NULL; }
-static void trie_leads_elsewhere(void) { filter_a(filter)->filter.step[0].node.value ^= 1ull << 40; }
-static void trie_tests_other_bits(void) { classifier.root.branches->mask = ~0ull; }
-static void trie_node_without_its_filter(void) { filter_a(filter)->filter.step[0].node.filters = NULL; }
-static void trie_node_not_to_be_found(void) { memset(classifier.bucket, 0, sizeof(classifier.bucket)); }
-static void shape_miscounted(void) { classifier.shape[filter_a(filter)->filter.shape].refs++; }
+static struct filter_shape *shape_a(void) { return &classifier.shape[filter_a(filter)->filter.shape]; }
+static void filter_not_in_the_table(void) { memset(classifier.bucket, 0, sizeof(classifier.bucket)); }
+static void filter_in_another_bucket(void) { filter_a(filter)->filter.pred.value[shape_a()->step[0].word] ^= shape_a()->step[0].mask; }
+static void filter_of_another_shape(void) { filter_a(filter)->filter.shape ^= 1; }
+static void filter_of_no_shape(void) { filter_a(filter)->filter.shape = CLASSIFIER_SHAPES; }
+static void shape_of_other_bits(void) { shape_a()->step[0].mask = ~0ull; }
+static void shape_stops_its_own_filter(void) { shape_a()->step[0].value ^= shape_a()->step[0].mask; }
+static void shape_compares_what_it_does_not_test(void) { shape_a()->step[0].same = ~0ull; }
+static void shape_miscounted(void) { shape_a()->refs++; }
+static void shape_that_nobody_uses(void) { classifier.nshapes++; }
+static void exclusive_filter_listed_as_shared(void) { classifier.shared[0] = &filter_a(filter)->filter; }
 static void shared_filter_called_exclusive(void) { filter_a(wide)->filter.shared = 0; }
 static void flow_page_miscounted(void) { frame_of(cap_a(own_flow)->object)->ncaps++; }
 static void flow_capability_for_no_flow(void) { cap_a(own_flow)->object = frame_a(ring); }
@@ -784,8 +789,8 @@ static const struct corruption charges_slices_and_who_runs[] = {
 static const struct corruption flows_and_filters[] = {
 	C(filter_wider_than_its_flow, "predicate_implies(&b->filter.pred, &flow->receive)"),
 	C(filter_for_itself_under_a_shared_flow, "b->filter.shared"),
-	C(filter_with_another_predicate, "a node is used by a filter whose predicate is another"),
-	C(filter_not_bound, "a node is used by a filter that is not bound or whose path is shorter"),
+	C(filter_with_another_predicate, "a filter is in a bucket that its predicate does not lead to"),
+	C(filter_not_bound, "a filter is in the table that is not bound"),
 	C(filter_not_under_its_flow, "filters == classifier.nfilters"),
 	C(filter_under_another_flow, "is_object(b, CAP_FILTER)"),
 	C(filter_without_a_ring, "is_object(b->ring, CAP_RING)"),
@@ -796,11 +801,15 @@ static const struct corruption flows_and_filters[] = {
 	C(filter_unbound_with_a_ring, "(b->flow == NULL) == (b->filter.bound == NULL)"),
 	C(filter_bound_and_in_no_list, "bound == filters"),
 	C(filters_miscounted, "the filters are miscounted"),
-	C(filter_not_in_the_trie, "the trie accepts more or less than the union of the filters"),
-	C(trie_leads_elsewhere, "a node is used by a filter whose predicate is another"),
-	C(trie_tests_other_bits, "a node is used by a filter whose predicate is another"),
-	C(trie_node_without_its_filter, "the trie accepts more or less than the union of the filters"),
-	C(trie_node_not_to_be_found, "a node is not in its bucket"),
+	C(filter_not_in_the_table, "the filters are miscounted"),
+	C(filter_in_another_bucket, "a filter is in a bucket that its predicate does not lead to"),
+	C(filter_of_another_shape, "a filter's shape is not its own"),
+	C(filter_of_no_shape, "a filter's shape is not its own"),
+	C(shape_of_other_bits, "a filter's shape is not its own"),
+	C(shape_stops_its_own_filter, "a filter lacks what all filters of its shape have in common"),
+	C(shape_compares_what_it_does_not_test, "a filter lacks what all filters of its shape have in common"),
+	C(shape_that_nobody_uses, "the shapes are miscounted"),
+	C(exclusive_filter_listed_as_shared, "what is listed as shared is not"),
 	C(shape_miscounted, "the filters of a shape are miscounted"),
 	C(shared_filter_called_exclusive, "the filters are miscounted"),
 	C(flow_page_miscounted, "frame_of(p)->ncaps == count[p - first_ppn]"),
