@@ -20,21 +20,27 @@ void ctx_init(void);
 /* Make the context of e that of this hart; NULL: the kernel's own, for idling. */
 void ctx_activate(struct env *e);
 
-/* The uncommon case of the two below: of several harts, or of another one. */
+/* The uncommon case of those below: of several harts, or of another one. */
 void ctx_fence_harts(const struct frame_priv *root, vaddr_t va, size_t bytes);
 /*
  * Fence one address, or everything, of a context on the harts that may have cached something of it; none, as long as it never ran.
- * One that ran in an earlier generation only is fenced in vain.
+ * One that ran in an earlier generation only is fenced in vain. ctx_fence_page_here(): false when other harts may, to be told.
  */
-static inline void ctx_fence_page_of(const struct frame_priv *root, vaddr_t va)
+static inline bool ctx_fence_page_here(const struct frame_priv *root, vaddr_t va)
 {
-	if (likely(root->harts == arch_hart()->bit))
-		arch_fence_page(va, root->asid);
-	else if (root->harts != 0)
-		ctx_fence_harts(root, va, PAGE_SIZE);
 #if EXOS_DEBUG || EXOS_HOST
 	system_info->fences_page += root->harts != 0;	/* a tenth of the shortest calls */
 #endif
+	if (unlikely(root->harts != arch_hart()->bit))
+		return root->harts == 0;
+	arch_fence_page(va, root->asid);
+	return true;
+}
+
+static inline void ctx_fence_page_of(const struct frame_priv *root, vaddr_t va)
+{
+	if (!ctx_fence_page_here(root, va))
+		ctx_fence_harts(root, va, PAGE_SIZE);
 }
 
 static inline void ctx_fence_page(ppn_t root, vaddr_t va)

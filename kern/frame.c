@@ -13,7 +13,8 @@
 
 struct frame *frames, *frames_public;
 struct frame_priv *frames_priv;
-ppn_t first_ppn, end_ppn, free_head;
+ppn_t first_ppn, end_ppn;
+uint64_t free_head;
 
 size_t frame_table_bytes(ppn_t first, ppn_t end)
 {
@@ -38,7 +39,7 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 		frame_of(p)->type = FRAME_KERNEL;
 }
 
-static inline void free_remove(ppn_t ppn)
+static inline void free_remove(uint64_t ppn)
 {
 	struct frame_priv *p = priv_of(ppn);
 
@@ -55,8 +56,7 @@ static inline void free_remove(ppn_t ppn)
 
 void frame_give(ppn_t ppn)
 {
-	*frame_of(ppn) = (struct frame){ .type = FRAME_FREE, .last_owner = LAST_OWNER_BOOT };
-	free_push(ppn);
+	frame_end(frame_of(ppn), ppn, LAST_OWNER_BOOT);
 }
 
 #define ZERO_STEP	64	/* words that are zeroed between two tests */
@@ -101,16 +101,16 @@ static inline void first_cap(struct cap *c, struct frame *f, uint64_t ppn, unsig
  * A free frame becomes data of payer, who was charged. True: it changes hands, and is to be zeroed, for nobody reads what the last owner
  * left; its own data it may find again. All words of a free frame but type and last_owner are 0.
  */
-static inline bool frame_begin(ppn_t ppn, const struct env *payer)
+static inline bool frame_begin(uint64_t ppn, const struct env *payer)
 {
 	struct frame *f = frame_of(ppn);
-	uint32_t last = f->last_owner;
+	const uint32_t id = payer->id, last = f->last_owner;
 
 	free_remove(ppn);
 	f->type = FRAME_DATA;
-	f->owner = payer->id;
+	f->owner = id;
 	f->last_owner = 0;
-	return last != payer->id && last != 0;
+	return last != id && last != 0;
 }
 
 int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
@@ -142,7 +142,7 @@ static void frame_free(ppn_t ppn)
 	uint32_t owner = frame_of(ppn)->owner;
 
 	for (ppn_t i = 0; i < n; i++)
-		frame_end(ppn + i, owner != 0 ? owner : LAST_OWNER_BOOT);
+		frame_end(frame_of(ppn + i), ppn + i, owner != 0 ? owner : LAST_OWNER_BOOT);
 	env_uncharge(owner, n);
 }
 
@@ -296,30 +296,18 @@ static noinline long zeroed(ppn_t ppn)
 long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, unsigned long frame, unsigned long order)
 {
 	struct exposed_env *account = self->pub;
-	const uint32_t id = self->id;
 	const uint64_t ppn = free_head;
-	struct frame_priv *p;
 	struct cap *c;
-	struct frame *f;
-	uint32_t last;
 
 	if ((env | order | (frame ^ FRAME_ANY)) != 0 || slot == 0 || slot >= self->nslots || (c = cap_at(self, slot))->type != CAP_NONE ||
 	    ppn == 0 || account->guarantee - account->promised_on <= account->held)
 		return alloc_long(self, env, slot, frame, order);
-	f = frame_of(ppn);
 	account->held++;
 	system_info->promised_frames--;
-	system_info->free_frames--;
-	p = priv_of(ppn);
-	free_head = p->next;
-	p->next = p->prev = 0;
-	first_cap(c, f, ppn, 0);
-	last = f->last_owner;
-	f->type = FRAME_DATA;
-	f->owner = id;
-	f->last_owner = 0;
-	return last == id || last == 0 ? (long)ppn : zeroed(ppn);
+	first_cap(c, frame_of(ppn), ppn, 0);
+	return frame_begin(ppn, self) ? zeroed(ppn) : (long)ppn;
 }
+
 /* Is c all there is of its page, so that the page may become part of a larger one, or several smaller ones? */
 static bool page_whole(const struct cap *c)
 {

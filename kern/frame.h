@@ -38,7 +38,8 @@ static_assert(sizeof(struct frame_priv) == 32 && sizeof(struct frame) == 32, "in
 extern struct frame *frames;		/* indexed by ppn - first_ppn */
 extern struct frame *frames_public;	/* indexed by ppn: begin where that of frame 0 would stand */
 extern struct frame_priv *frames_priv;
-extern ppn_t first_ppn, end_ppn, free_head;
+extern ppn_t first_ppn, end_ppn;
+extern uint64_t free_head;		/* ppn; 0: none is free */
 
 static inline bool frame_exists(uint64_t ppn) { return ppn >= first_ppn && ppn < end_ppn; }
 static inline struct frame *frame_of(uint64_t ppn) { return &frames_public[ppn]; }
@@ -48,22 +49,14 @@ static inline ppn_t pages_of_order(unsigned order) { return 1u << (9 * order); }
 /* Some free frame, 0: none is left. */
 static inline ppn_t frame_any(void) { return free_head; }
 
-/* The free frames are a list, `prev` meaning nothing in the first of them. */
-static inline void free_push(uint64_t ppn)
+/*
+ * A frame that nobody can reach any more is free again, f being its record. owner: whose data lies in it. The free frames are a list,
+ * `prev` meaning nothing in the first of them.
+ */
+static inline void frame_end(struct frame *f, uint64_t ppn, uint32_t owner)
 {
-	const uint32_t head = free_head;
-
-	priv_of(ppn)->next = head;
-	if (head != 0)
-		priv_of(head)->prev = ppn;
-	free_head = ppn;
-	system_info->free_frames++;
-}
-
-/* A frame that nobody can reach any more is free again. Owner: whose data lies in it. */
-static inline void frame_end(uint64_t ppn, uint32_t owner)
-{
-	struct frame *f = frame_of(ppn);
+	struct frame_priv *p = priv_of(ppn);
+	const uint64_t head = free_head;
 
 	f->type = FRAME_FREE;
 	f->level = f->order = f->tail = 0;
@@ -71,7 +64,12 @@ static inline void frame_end(uint64_t ppn, uint32_t owner)
 	f->last_owner = owner;
 	f->ncaps = f->parent = 0;
 	f->word = 0;
-	free_push(ppn);
+	p->caps = (struct cap_list){ 0 };
+	p->next = head;
+	if (head != 0)
+		priv_of(head)->prev = ppn;
+	free_head = ppn;
+	system_info->free_frames++;
 }
 
 /* Boot: the table stands at `table` (frame_table_bytes() long, zeroed); all frames start as FRAME_KERNEL. */

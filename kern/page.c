@@ -218,25 +218,27 @@ static inline bool npages_ok(unsigned long va, unsigned long npages)
 	       (va & (PAGE_SIZE - 1)) == 0;
 }
 
-static noinline struct short_answer fenced(const struct frame_priv *root, vaddr_t va)
+static noinline bool fenced(const struct frame_priv *root, vaddr_t va)
 {
-	ctx_fence_page_of(root, va);
-	return (struct short_answer){ 0, 1 };
+	ctx_fence_harts(root, va, PAGE_SIZE);
+	return true;
 }
 
-struct short_answer page_delete(struct env *self, unsigned long slot)
+bool page_delete(struct env *self, unsigned long slot)
 {
 	struct exposed_env *account = self->pub;
 	const uint32_t id = self->id;
 	struct cap *c;
+	struct frame *f;
 	uint64_t b, ppn;
 
 	if (slot >= self->nslots || (c = cap_at(self, slot))->type != CAP_PAGE || c->aux != 0)
-		return (struct short_answer){ 0, 0 };
+		return false;
 	ppn = c->object;
+	f = frame_of(ppn);
 	b = c->binding;
-	if (frame_of(ppn)->owner != id || frame_of(ppn)->ncaps != 1 || frame_of(ppn)->pins != 0 || (b != 0 && b >> 9 != known.key))
-		return (struct short_answer){ 0, 0 };
+	if (f->owner != id || f->ncaps != 1 || f->pins != 0 || (b != 0 && b >> 9 != known.key))
+		return false;
 	/* Its neighbours in the list of the page were none. */
 	c->type = CAP_NONE;
 	c->rights = c->depth = c->aux = 0;
@@ -246,16 +248,13 @@ struct short_answer page_delete(struct env *self, unsigned long slot)
 		sv39_clear(known.table + b % SV39_ENTRIES);
 		known.priv->live--;
 	}
-	priv_of(ppn)->caps = (struct cap_list){ 0 };
-	frame_end(ppn, id);
+	frame_end(f, ppn, id);
 	if (--account->held < account->guarantee - account->promised_on)
 		system_info->promised_frames++;
-	/* The frame is free for the next call only, so the fence may come last: what is not inlined here needs no registers kept. */
-	if (b != 0 && unlikely(known.root->harts != arch_hart()->bit))
-		return fenced(known.root, binding_va(b));
-	if (b != 0)
-		ctx_fence_page_of(known.root, binding_va(b));
-	return (struct short_answer){ 0, 1 };
+	/* The frame is free for the next call only, so the fence may come last. */
+	if (b == 0 || ctx_fence_page_here(known.root, binding_va(b)))
+		return true;
+	return fenced(known.root, binding_va(b));
 }
 
 /* A page capability in a slot that may be bound: PAGE, or TABLE for reading. */

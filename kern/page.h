@@ -24,12 +24,9 @@ bool page_shrink(struct cap *c);
 
 /*
  * The short road of cap_delete(): the only capability of a page of 4 KiB that nothing pins and its holder pays for, bound nowhere or in
- * the table that is known. done 0: nothing happened, take the long one.
+ * the table that is known. False: nothing happened, take the long one.
  */
-struct short_answer {
-	long result, done;
-};
-struct short_answer page_delete(struct env *self, unsigned long slot);
+bool page_delete(struct env *self, unsigned long slot);
 
 /*
  * Write the leaf for va in the context so that it reaches the page of c, undoing what stood there and where c was bound before.

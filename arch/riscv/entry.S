@@ -154,12 +154,19 @@ lock_queue:				/* not our turn yet: ra is our ticket */
 
 /*
  * call_delete - what call_entry[] names for cap_delete: most often a page goes, nobody else will run, and page_delete() does it all.
- *   a0, a1, sp, tp as in `call`; the second word of the answer is 0 when it did nothing
+ * call_delete_locked - the same with several harts, where call_direct[] leads from call_locked to page_delete().
+ *   a0, a1, t0, sp, tp as in `call`
  */
-	.globl	call_delete
+	.globl	call_delete, call_delete_locked
+call_delete_locked:
+	sd	a1, E_X(11)(a0)
+	call	call_locked
+	j	1f
 call_delete:
 	sd	a1, E_X(11)(a0)
 	call	page_delete
+1:	mv	a1, a0
+	li	a0, 0
 	bnez	a1, call_done
 	ld	a0, H_CURRENT(tp)
 	ld	a1, E_X(11)(a0)

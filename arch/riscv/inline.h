@@ -29,7 +29,7 @@ static inline struct hart *arch_hart(void)
 {
 	struct hart *h;
 
-	__asm__ volatile("mv %0, tp" : "=r"(h));
+	__asm__("mv %0, tp" : "=r"(h));		/* once in a function: it never changes */
 	return h;
 }
 

@@ -6,6 +6,7 @@
 #include "arch/riscv/offsets.h"
 #include "arch/riscv/sv39.h"
 #include "kern/lock.h"
+#include "kern/page.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
 
@@ -56,7 +57,7 @@ static struct {
 
 /* ---- entry table ---- */
 
-long call_full(void), call_delete(void);
+long call_full(void), call_delete(void), call_delete_locked(void);
 
 /* What entry.S jumps to: the C function itself, or call_full for calls after which somebody else may run. */
 #pragma GCC diagnostic push
@@ -216,11 +217,14 @@ void arch_harts_start(void)
 	if (nharts == 1)
 		return;
 	for (unsigned i = 0; i < CALL_COUNT; i++) {
+		if (call_entry[i] == (const void *)call_full)
+			continue;			/* takes the lock itself */
 		call_direct[i] = call_entry[i];
-		if (call_entry[i] == (const void *)call_delete)
-			call_entry[i] = (const void *)call_full;	/* its short road takes no lock */
-		else if (call_entry[i] != (const void *)call_full)
-			call_entry[i] = (const void *)call_locked;
+		call_entry[i] = (const void *)call_locked;
+		if (call_direct[i] == (const void *)call_delete) {
+			call_direct[i] = (const void *)page_delete;
+			call_entry[i] = (const void *)call_delete_locked;
+		}
 	}
 	for (unsigned i = 1; i < nharts; i++) {
 		harts[i].stack = (uint64_t)(hart_stacks[i - 1] + HART_STACK);

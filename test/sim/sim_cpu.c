@@ -119,13 +119,9 @@ static void ecall(void)
 
 	sim_counts.calls++;
 	sim_cpu.x[0] += 4;
-	if (n == CALL_cap_delete) {
-		struct short_answer answer = page_delete(e, a[0]);
-
-		if (answer.done) {
-			sim_cpu.x[A0] = (uint64_t)answer.result;
-			goto done;
-		}
+	if (n == CALL_cap_delete && page_delete(e, a[0])) {
+		sim_cpu.x[A0] = 0;
+		goto done;
 	}
 	if (n < CALL_COUNT && (switches(n) || transfers(n))) {
 		unsigned long args[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
