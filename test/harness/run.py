@@ -191,6 +191,16 @@ def library_figures(args, name):
         return bench.figures(m.report_lines())
 
 
+def four_harts_figures(args):
+    """The figures that must not depend on how many harts there are, with four."""
+    with machine(args, icount=True, harts=4, net="none", append="bench") as m:
+        code = m.wait(args.budget or 300)
+        if code != 0:
+            raise Stop(code, f"bench on four harts failed with {code}.\n{m.tail()}")
+        figures = bench.figures(m.report_lines())
+    return {f"{key}_4h": figures[key] for key in bench.AGAIN if key in figures}
+
+
 def command_bench(args):
     with machine(args, icount=True, wire=args.net == "user", append=f"bench {args.append}".strip()) as m:
         if m.wire:
@@ -203,9 +213,10 @@ def command_bench(args):
         if code != 0 or not figures:
             raise Stop(code or FAIL, f"bench: exit code {code}, {len(figures)} figures.\n{m.tail()}")
     figures.update(boot_figure(args))
+    figures.update(four_harts_figures(args))
     for name in ("paper_vm", "paper_vm_inverted"):
         figures.update(library_figures(args, name))
-    print(bench.table(figures), bench.paper(figures), sep="\n\n")
+    print(bench.table(figures), bench.harts(figures), bench.paper(figures), sep="\n\n")
     print(f"written: {relative(bench.write(figures))}")
     return PASS
 

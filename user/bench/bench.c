@@ -88,8 +88,8 @@ void handle_faults(const void *entry)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "peer") == 0)
-		return bench_peer();
+	if (argc > 2 && strcmp(argv[1], "peer") == 0)
+		return bench_peer(argv[2]);
 	/* From here on the stack is there: with a handler of paths.S nobody brings in a page of it. */
 	MUST(vm_touch((char *)__builtin_frame_address(0) - 16 * PAGE_SIZE, 16 * PAGE_SIZE));
 	empty = path_nothing();

@@ -106,7 +106,7 @@ void bench_memory(void);
 void bench_control(void);
 void bench_net(void);
 void bench_ipc(void);
-int bench_peer(void);	/* the other side of bench_ipc(), in a program of its own */
+int bench_peer(const char *role);	/* the other side of bench_ipc(), in a program of its own */
 
 /* ---- paths.S: each returns the difference of instret around its path ---- */
 
