@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 H      := test/harness
-export HARTS MEM NET V PROG APPEND TREE QEMU
+export HARTS MEM NET V PROG APPEND TREE QEMU BIOS
 
 .DEFAULT_GOAL := help
 .PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench count doctor format clean python

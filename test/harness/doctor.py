@@ -21,7 +21,7 @@ def boot_test():
         with open(image, "wb") as f:
             f.write(b"".join(word.to_bytes(4, "little") for word in PROBE))
         try:
-            done = subprocess.run([tools.QEMU, "-M", "virt", "-m", "64", "-bios", "default", "-kernel", image, "-display", "none",
+            done = subprocess.run([tools.QEMU, "-M", "virt", "-m", "64", "-bios", tools.BIOS, "-kernel", image, "-display", "none",
                                    "-monitor", "none", "-serial", "stdio", "-no-reboot", "-nic", "none"], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=30, check=False)
         except subprocess.TimeoutExpired as late:
@@ -51,7 +51,8 @@ def main(_):
     if lacking:
         print(f"\nall that is missing at once:\n    sudo sh -c 'apt-get update && {tools.install_command(lacking)}'")
     if not passed:
-        print("The emulator or its firmware does not work; exos cannot start here. QEMU=/path/to/qemu-system-riscv64 names another.")
+        print("The emulator or its firmware does not work; exos cannot start here. QEMU=/path/to/qemu-system-riscv64 and"
+              " BIOS=/path/to/fw_dynamic.bin name others.")
     return PASS if passed and not lacking else ENVIRONMENT
 
 

@@ -129,7 +129,7 @@ class Machine:
         if not os.path.exists(kernel):
             raise Stop(ENVIRONMENT, f"there is no kernel image {relative(kernel)}.\nBuild it with: test/harness/build.py {self.tree_name}")
         line = [tools.QEMU, "-M", "virt", "-m", self.mem, "-smp", str(self.harts), "-global", "virtio-mmio.force-legacy=false",
-                "-bios", "default", "-kernel", kernel, "-append", f"report=semihosting {self.append}".strip(),
+                "-bios", tools.BIOS, "-kernel", kernel, "-append", f"report=semihosting {self.append}".strip(),
                 "-display", "none", "-monitor", "none", "-no-reboot"]
         if os.path.exists(archive):
             line += ["-initrd", archive]

@@ -9,6 +9,7 @@ import sys
 from common import ENVIRONMENT, Stop, say
 
 QEMU = os.environ.get("QEMU") or "qemu-system-riscv64"
+BIOS = os.environ.get("BIOS") or "default"      # the firmware: a file, or what the emulator has
 
 
 def _output(*command):
