@@ -27,7 +27,7 @@ struct vm_entry {
 	uint16_t slot;		/* its capability; 0: there is no entry */
 	uint8_t prot;		/* PROT_R, W, X: how it is to be bound; 0: held, and not bound */
 	uint8_t flags;		/* ENTRY_* */
-};
+} __attribute__((aligned(4)));	/* one load, one store */
 #define ENTRY_COW	1u	/* shared with a copy of this address space: copied before it is written */
 #define ENTRY_LARGE	2u	/* a 2 MiB page; the entry stands at its first page number */
 

@@ -284,32 +284,26 @@ static long rebind(uint64_t vpn, struct vm_entry e, unsigned int prot)
 	return space_bind(vpn * PAGE_SIZE, e.slot, 1, prot);
 }
 
-static void remember(uint64_t vpn, struct vm_entry e, unsigned int prot)
+/* Can the page with entry e be changed by one call together with that before it, whose entry has flags? */
+static bool follows(struct vm_entry e, unsigned int flags)
 {
-	e.prot = (uint8_t)prot;
-	ptable_insert(vpn, e);
+	return e.slot != 0 && e.prot != 0 && e.flags == flags && !(e.flags & ENTRY_LARGE);
 }
 
-/* Can pages vpn - 1 and vpn be changed by one call? */
-static bool follows(struct vm_entry first, uint64_t vpn, uint64_t end)
-{
-	struct vm_entry e;
-
-	if (vpn >= end)
-		return false;
-	e = ptable_lookup(vpn);
-	return e.slot != 0 && e.prot != 0 && e.flags == first.flags && !(e.flags & ENTRY_LARGE);
-}
+#define RUN_MAX	256u	/* pages of one call */
 
 static int protect_pages(uint64_t start, uint64_t end, unsigned int prot)
 {
+	struct vm_entry run[RUN_MAX];
+
 	for (uint64_t vpn = ptable_next(VPN(start), VPN(end)); vpn < VPN(end); vpn = ptable_next(vpn, VPN(end))) {
-		struct vm_entry e = ptable_lookup(vpn);
+		struct vm_entry e = run[0] = ptable_lookup(vpn);
 		unsigned int n = 1, want = space_prot(prot, e.flags);
 		long r;
 
-		while (e.prot != 0 && !(e.flags & ENTRY_LARGE) && n < PAGES_MAX && follows(e, vpn + n, VPN(end)))
-			n++;
+		if (follows(e, e.flags))
+			while (n < RUN_MAX && vpn + n < VPN(end) && follows(run[n] = ptable_lookup(vpn + n), e.flags))
+				n++;
 		r = e.prot != 0 ? protect_run(vpn, n, want) : -E_NOTBOUND;
 		if (r == -E_NOTBOUND) {
 			n = 1;
@@ -319,21 +313,46 @@ static int protect_pages(uint64_t start, uint64_t end, unsigned int prot)
 		}
 		if (r < 0)
 			return (int)r;
-		for (unsigned int i = 0; i < n; i++)
-			remember(vpn + i, ptable_lookup(vpn + i), want);
+		for (unsigned int i = 0; i < n; i++) {
+			run[i].prot = (uint8_t)want;
+			ptable_insert(vpn + i, run[i]);
+		}
 		vpn += n;
 	}
+	return 0;
+}
+
+/* Of one region. A page that is there and small needs no look for larger ones, and one call. */
+static int protect_within(struct region **in, uint64_t start, uint64_t end, unsigned int prot)
+{
+	struct vm_entry e = ptable_lookup(VPN(start));
+	unsigned int want = space_prot(prot, e.flags);
+	bool one = end - start == PAGE_SIZE && follows(e, e.flags) && want != 0;
+	int err;
+
+	if (!one && ((err = space_break(start)) < 0 || (err = space_break(end)) < 0))
+		return err;
+	if (region_protect(&regions, one ? in : region_place(&regions, start), start, end, prot) < 0)
+		return -E_LIMIT;
+	if (!one || sys_page_protect(ctx_slot(), start, 1, want) != 1)
+		return protect_pages(start, end, prot);
+	e.prot = (uint8_t)want;
+	ptable_insert(VPN(start), e);
 	return 0;
 }
 
 int vm_protect(void *va, size_t len, unsigned int prot)
 {
 	uint64_t start, end;
+	struct region **in;
 	int err;
 
 	stack_ready();
 	if (!page_range(va, len, &start, &end) || !prot_ok(prot))
 		return -E_INVAL;
+	in = region_place(&regions, start);
+	if (in != NULL && end <= (*in)->end)
+		return (*in)->flags & REGION_PLACED ? -E_RIGHTS : protect_within(in, start, end, prot);
 	if (!region_covered(&regions, start, end))
 		return -E_NOTBOUND;
 	if (any_placed(start, end))
@@ -358,7 +377,8 @@ int vm_track(void *va, size_t len)
 		struct vm_entry e = ptable_lookup(vpn);
 		unsigned int n = 1;
 
-		while (e.prot != 0 && n < PAGES_MAX && follows(e, vpn + n, VPN(end)) && ptable_lookup(vpn + n).prot == e.prot)
+		while (e.prot != 0 && n < PAGES_MAX && vpn + n < VPN(end) && follows(ptable_lookup(vpn + n), e.flags) &&
+		       ptable_lookup(vpn + n).prot == e.prot)
 			n++;
 		if (e.prot != 0) {
 			long r = sys_page_protect(ctx_slot(), vpn * PAGE_SIZE, n, e.prot | PROT_TRACK);

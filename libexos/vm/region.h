@@ -30,13 +30,20 @@ struct region {
 
 #define REGIONS_MAX 256
 
+/* All zero is an empty one. */
 struct region_list {
 	uint32_t n;
-	struct region r[REGIONS_MAX];
+	uint32_t used, nback;
+	struct region *r[REGIONS_MAX];		/* sorted. A region stays where it is in the pool; only these move */
+	struct region pool[REGIONS_MAX];	/* the first `used` have been in use */
+	struct region *back[REGIONS_MAX];	/* of these, those that are free again */
 };
 
 /* The region that contains va, or a null pointer. */
 struct region *region_find(struct region_list *l, uint64_t va);
+
+/* The same: where it is in the list, for region_protect(). */
+struct region **region_place(struct region_list *l, uint64_t va);
 
 /* The first region that ends above va, or a null pointer. */
 struct region *region_from(struct region_list *l, uint64_t va);
@@ -57,6 +64,12 @@ int region_cut(struct region_list *l, uint64_t start, uint64_t end);
 
 /* Join neighbours that are alike and touch, as far as they reach into [start, end] or end there. */
 void region_join(struct region_list *l, uint64_t start, uint64_t end);
+
+/*
+ * Give [start, end), which lies within the region at *r in the list, another protection: r is cut where it must be, and what is alike and touches is one region
+ * afterwards. Returns 0, or -1 when the list could become too long; then nothing has changed.
+ */
+int region_protect(struct region_list *l, struct region **r, uint64_t start, uint64_t end, unsigned int prot);
 
 /* Lowest multiple of align in [lo, hi) where len bytes and a page on either side are free. Returns 0 when there is none. */
 uint64_t region_gap(const struct region_list *l, uint64_t lo, uint64_t hi, uint64_t len, uint64_t align);

@@ -56,14 +56,14 @@ static void an_address_finds_its_region(void **state)
 	insert(10, 20);
 	insert(30, 40);
 	assert_null(region_find(&list, 10 * PAGE - 1));
-	assert_ptr_equal(region_find(&list, 10 * PAGE), &list.r[0]);
-	assert_ptr_equal(region_find(&list, 20 * PAGE - 1), &list.r[0]);
+	assert_ptr_equal(region_find(&list, 10 * PAGE), list.r[0]);
+	assert_ptr_equal(region_find(&list, 20 * PAGE - 1), list.r[0]);
 	assert_null(region_find(&list, 20 * PAGE));
-	assert_ptr_equal(region_find(&list, 39 * PAGE), &list.r[1]);
+	assert_ptr_equal(region_find(&list, 39 * PAGE), list.r[1]);
 	assert_null(region_find(&list, ~0ull));
-	region_remove(&list, &list.r[0]);
+	region_remove(&list, list.r[0]);
 	assert_null(region_find(&list, 10 * PAGE));
-	assert_ptr_equal(region_find(&list, 39 * PAGE), &list.r[0]);
+	assert_ptr_equal(region_find(&list, 39 * PAGE), list.r[0]);
 }
 
 static void a_gap_has_guards_on_both_sides(void **state)
@@ -95,7 +95,7 @@ static void random_regions_stay_sorted(void **state)
 		uint64_t at, len = 1 + (uint64_t)rand() % 40;
 
 		if (rand() % 2 == 0 && list.n > 0) {
-			struct region *r = &list.r[(uint32_t)rand() % list.n];
+			struct region *r = list.r[(uint32_t)rand() % list.n];
 
 			memset(model + r->start / PAGE, 0, (r->end - r->start) / PAGE);
 			region_remove(&list, r);
@@ -106,7 +106,7 @@ static void random_regions_stay_sorted(void **state)
 			assert_int_equal(insert(at / PAGE, at / PAGE + len), 0);
 		}
 		for (uint32_t i = 1; i < list.n; i++)
-			assert_true(list.r[i - 1].end <= list.r[i].start);
+			assert_true(list.r[i - 1]->end <= list.r[i]->start);
 		at = (uint64_t)rand() % 4096;
 		assert_int_equal(region_find(&list, at * PAGE) != NULL, model[at]);
 	}
@@ -149,10 +149,57 @@ static void random_cuts_keep_every_page(void **state)
 		}
 		/* Joined: nothing touches a neighbour that is like it. */
 		for (uint32_t i = 1; i < list.n; i++)
-			assert_true(list.r[i - 1].end < list.r[i].start || (list.r[i - 1].end == list.r[i].start && list.r[i - 1].prot != list.r[i].prot));
+			assert_true(list.r[i - 1]->end < list.r[i]->start || (list.r[i - 1]->end == list.r[i]->start && list.r[i - 1]->prot != list.r[i]->prot));
 		at = (uint64_t)rand() % 500;
 		end = at + 1 + (uint64_t)rand() % 12;
 		assert_int_equal(region_covered(&list, at * PAGE, end * PAGE), memchr(model + at, 0, end - at) == NULL);
+	}
+}
+
+/* The same through region_protect(): within one region at a time, in two kinds that are never joined, with holes between them. */
+static void random_protections_keep_every_page(void **state)
+{
+	static uint8_t model[512];
+	struct region r = { .name = "r" };
+
+	(void)state;
+	memset(model, 0, sizeof(model));
+	for (unsigned int k = 0; k < 6; k++) {
+		r.start = (k * 80 + k % 3) * PAGE;
+		r.end = (k * 80 + 75 + k % 2 * 5) * PAGE;
+		r.prot = 1;
+		r.flags = k & 2;
+		assert_int_equal(region_insert(&list, &r), 0);
+		memset(model + r.start / PAGE, 1, (r.end - r.start) / PAGE);
+	}
+	srand(3);
+	for (int n = 0; n < 30000; n++) {
+		uint64_t at = (uint64_t)rand() % 500, end = at + 1 + (uint64_t)rand() % 12;
+		unsigned int want = 1 + (unsigned int)rand() % 3;
+		struct region *in = region_find(&list, at * PAGE);
+
+		if (in == NULL)
+			continue;
+		if (n % 5 == 0)
+			at = in->start / PAGE;
+		if (end * PAGE > in->end || n % 3 == 0)
+			end = in->end / PAGE;
+		if (region_protect(&list, region_place(&list, at * PAGE), at * PAGE, end * PAGE, want) < 0) {
+			assert_true(list.n + 2 > REGIONS_MAX);
+			continue;
+		}
+		memset(model + at, (int)want, end - at);
+		for (uint64_t i = 0; i < 512; i++) {
+			in = region_find(&list, i * PAGE);
+			assert_int_equal(in != NULL ? in->prot : 0, model[i]);
+		}
+		for (uint32_t i = 0; i < list.n; i++) {
+			const struct region *a = list.r[i], *b = i + 1 < list.n ? list.r[i + 1] : NULL;
+
+			assert_true(a->start < a->end);
+			assert_true(b == NULL || a->end < b->start || (a->end == b->start && (a->prot != b->prot || a->flags != b->flags)));
+		}
+		assert_int_equal(list.n + list.nback, list.used);
 	}
 }
 
@@ -163,7 +210,7 @@ static void a_full_list_is_not_cut(void **state)
 		assert_int_equal(insert(10 * i + 1, 10 * i + 6), 0);
 	assert_int_equal(region_cut(&list, 2 * PAGE, 4 * PAGE), -1);
 	assert_int_equal(list.n, REGIONS_MAX - 1);
-	assert_int_equal(list.r[0].end, 6 * PAGE);
+	assert_int_equal(list.r[0]->end, 6 * PAGE);
 	assert_int_equal(region_cut(&list, 2 * PAGE, 6 * PAGE), 0);
 	assert_int_equal(list.n, REGIONS_MAX);
 }
@@ -197,7 +244,12 @@ static long sys_cap_delete(unsigned long slot)
 #include "vm/slot.c"
 
 volatile unsigned int preempt_depth;
+bool preempt_harts;
 volatile bool preempt_wanted;
+
+void preempt_home(void)
+{
+}
 
 void preempt_late(void)
 {
@@ -282,6 +334,7 @@ int main(void)
 		cmocka_unit_test_setup(a_gap_has_guards_on_both_sides, empty),
 		cmocka_unit_test_setup(random_regions_stay_sorted, empty),
 		cmocka_unit_test_setup(random_cuts_keep_every_page, empty),
+		cmocka_unit_test_setup(random_protections_keep_every_page, empty),
 		cmocka_unit_test_setup(a_full_list_is_not_cut, empty),
 		cmocka_unit_test_setup(a_slot_is_given_once_and_the_table_grows, table),
 		cmocka_unit_test_setup(a_run_is_neighbours, table),
