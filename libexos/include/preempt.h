@@ -6,6 +6,9 @@
  * belong to all threads are changed there. No call and no atomic instruction is needed for that: whoever interrupts puts the depth
  * back to what it was before the interrupted thread goes on. Pieces nest. A change that was due meanwhile happens in preempt_on().
  *
+ * With thread_harts() threads run on other harts too, but never within such a piece: preempt_off() brings the caller home first, to the
+ * program's own environment, which alone has its capabilities. So there is still only one thread in all of them.
+ *
  * libexos uses it in its own vm part, and as the lock of the C library. In a program without threads it costs a few instructions and
  * has no effect.
  */
@@ -18,14 +21,20 @@
 struct upcall_frame;
 
 extern volatile unsigned int preempt_depth;
+extern bool preempt_harts;		/* threads may be away from home: on other harts */
 extern volatile bool preempt_wanted;	/* the running thread has had its turn, or another one may have become ready */
 extern volatile uint64_t preempt_events;	/* event bits for which threads wait */
+
+/* A thread that is away comes home. It does not leave again before it reaches depth 0 in preempt_on(), or thread_yield(). */
+void preempt_home(void);
 
 /* preempt_on() found that a change is due: make it, if this is not an upcall. */
 void preempt_late(void);
 
 static inline void preempt_off(void)
 {
+	if (__builtin_expect(preempt_harts, 0))
+		preempt_home();
 	preempt_depth = preempt_depth + 1;
 	__asm__ volatile("" ::: "memory");
 }
@@ -52,11 +61,13 @@ static inline void preempt_leave(const int *unused)
 
 /*
  * For the library of threads: `swap` replaces the interrupted registers in f and fp (f0..f31, fcsr), and the word that upcall/switch.S
- * keeps, by those of another thread, in an upcall, when a change is wanted and the depth is 0; `yield` makes a change outside of upcalls.
+ * keeps, by those of another thread, in an upcall, when a change is wanted and the depth is 0; `yield` makes a change outside of upcalls; `home`
+ * is preempt_home().
  */
 struct preempt_ops {
 	void (*swap)(struct upcall_frame *f, uint64_t fp[33], uint64_t *switch_sp);
 	void (*yield)(void);
+	void (*home)(void);
 };
 extern const struct preempt_ops *preempt_ops;
 

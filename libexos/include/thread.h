@@ -1,5 +1,5 @@
 /*
- * thread.h - several threads of control in one environment
+ * thread.h - several threads of control in one environment, and on several harts
  *
  * The kernel knows one thread per environment; this part makes more of it. Threads change places by exchanging registers, without a
  * call: when one blocks, yields or ends, and, with thread_preemption(), in upcalls. When all of them wait, the environment sleeps for the
@@ -35,8 +35,10 @@ struct thread *thread_create(void *(*fn)(void *), void *arg, size_t stack_bytes)
 /* End the calling thread. The first thread's end, here or by return from main(), is the end of the program. */
 void thread_exit(void *result) __attribute__((noreturn));
 
-/* Wait for the end of t, take its result (may be NULL) and free it. -E_INVAL: t is the caller or the first thread; -E_BUSY: another
- * thread waits for it already. */
+/*
+ * Wait for the end of t, take its result (may be NULL) and free it. -E_INVAL: t is the caller or the first thread; -E_BUSY: another
+ * thread waits for it already; -E_DEAD: it was lost (thread_harts()), and is freed.
+ */
 int thread_join(struct thread *t, void **result);
 
 struct thread *thread_self(void);
@@ -57,9 +59,28 @@ void thread_preemption(bool on);
 /* In a fault handler: when it returns true, the faulting thread's turn is over. It goes on later as the frame says. */
 void thread_turn_over(void);
 
-/* Changes of thread since the start, and those of them that were made in an upcall. */
+/*
+ * Run threads on up to n harts at the same time: that of the program, and others whose slices it was given (grants "slices1",
+ * "slices2", ... by the number of the hart; all slices of each are taken). To be called once, by the first thread. Returns how many
+ * harts they are, 1 when no slices of others are there, or a negative E_* code.
+ *
+ * On each other hart an environment in the same context runs one thread after another. A thread that needs the kernel goes home for that,
+ * by itself: for a lock that is taken, a condition, malloc(), the vm part, event_wait(), a page fault, output. Everything else of
+ * libexos that makes system calls (proc.h, netif.h, pipe.h, reading the console) is to be used by the first thread, which never leaves, or
+ * after thread_stay(true). When such an environment is ended by somebody, the thread that ran on it is lost with what it held, and
+ * thread_join() says -E_DEAD.
+ */
+int thread_harts(unsigned int n);
+
+/* The calling thread comes home and stays there, or may leave again. */
+void thread_stay(bool on);
+
+/*
+ * Changes of thread at home since the start, and those of them that were made in an upcall; sleeps of all; threads that were given to
+ * other harts, and page faults there.
+ */
 struct thread_stats {
-	uint64_t switches, preemptions, waits;
+	uint64_t switches, preemptions, waits, moves, faults;
 };
 const struct thread_stats *thread_stats(void);
 

@@ -12,6 +12,7 @@
 #include "exos_calls.h"
 #include "internal.h"
 #include "posix.h"
+#include "preempt.h"
 #include "start.h"
 
 static char *no_environment[] = { NULL };
@@ -19,6 +20,7 @@ char **environ = no_environment;
 
 void _exit(int status)
 {
+	preempt_off();		/* from another hart it would only end that hart's environment */
 	console_flush();
 	for (;;)
 		sys_exit(status);

@@ -28,6 +28,7 @@ unsigned int console_slot(void)
 void console_write_all(const void *buf, size_t n)
 {
 	const char *p = buf;
+	PREEMPT_OFF;
 
 	while (n > 0) {
 		long r = sys_console_write(console_slot(), p, n < CONSOLE_MAX ? n : CONSOLE_MAX);
@@ -41,9 +42,7 @@ void console_write_all(const void *buf, size_t n)
 		/* The line is full. A handler cannot wait for it; a program does, with all its threads, for the text lies in one buffer. */
 		if (uarea()->held)
 			return;
-		preempt_off();
 		sys_wait(0, deadline_us(2000));
-		preempt_on();
 	}
 }
 

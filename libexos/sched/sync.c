@@ -1,8 +1,9 @@
 /*
  * sync.c - a lock and a condition for the threads of one environment
  *
- * Only one thread runs at a time, so with preempt_depth > 0 plain loads and stores are enough; the compare-and-swap is for the short
- * road, on which the depth stays 0 and another thread may come between any two instructions.
+ * The short road is one compare-and-swap, at depth 0, where another thread may come between any two instructions, or run on another hart.
+ * With preempt_depth > 0 there is one thread at a time, at home, and the queues belong to it; the word is still changed by those on
+ * the short road, but not while bit 0 is set: then only its owner gives it back, here.
  */
 #include <stddef.h>
 
@@ -10,6 +11,7 @@
 #include "preempt.h"
 #include "sched/threads.h"
 
+#define PATIENCE 300		/* looks at a lock that is taken, before the caller waits for it */
 #define WAITED	1ul		/* bit 0 of the word; struct thread is aligned */
 
 static bool swap_word(struct mutex *m, uintptr_t from, uintptr_t to)
@@ -19,7 +21,7 @@ static bool swap_word(struct mutex *m, uintptr_t from, uintptr_t to)
 
 static uintptr_t self_word(void)
 {
-	return (uintptr_t)thread_current;
+	return (uintptr_t)thread_me;
 }
 
 bool mutex_try(struct mutex *m)
@@ -27,21 +29,34 @@ bool mutex_try(struct mutex *m)
 	return swap_word(m, 0, self_word());
 }
 
+/* Who has it may run on another hart, and be done soon. */
+static bool try_again(struct mutex *m)
+{
+	for (unsigned int i = 0; i < PATIENCE; i++) {
+		if (__atomic_load_n(&m->word, __ATOMIC_RELAXED) == 0 && mutex_try(m))
+			return true;
+		__asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010");	/* pause */
+	}
+	return false;
+}
+
 static int lock_slowly(struct mutex *m)
 {
-	int result = 0;
+	uintptr_t word = __atomic_load_n(&m->word, __ATOMIC_RELAXED);
+	bool mine = (word & ~WAITED) == self_word();
 
+	if (mine)
+		return -E_BUSY;
+	if (preempt_harts && try_again(m))
+		return 0;
 	preempt_off();
-	if (m->word == 0) {
-		m->word = self_word();		/* it was given back meanwhile */
-	} else if ((m->word & ~WAITED) == self_word()) {
-		result = -E_BUSY;
-	} else {
-		m->word |= WAITED;
+	do {
+		word = __atomic_load_n(&m->word, __ATOMIC_RELAXED);
+	} while (!swap_word(m, word, word == 0 ? self_word() : word | WAITED));
+	if (word != 0)
 		thread_block(&m->waiters, 0, 0);	/* comes back as the owner */
-	}
 	preempt_on();
-	return result;
+	return 0;
 }
 
 int mutex_lock(struct mutex *m)
@@ -54,7 +69,7 @@ static void hand_over(struct mutex *m)
 {
 	struct thread *t = thread_pop(&m->waiters);
 
-	m->word = (uintptr_t)t | (m->waiters.first != NULL ? WAITED : 0);
+	__atomic_store_n(&m->word, (uintptr_t)t | (m->waiters.first != NULL ? WAITED : 0), __ATOMIC_RELEASE);
 	if (t != NULL)
 		thread_make_ready(t);
 }
@@ -73,14 +88,15 @@ int mutex_unlock(struct mutex *m)
 
 int condition_wait(struct condition *c, struct mutex *m, unsigned long deadline)
 {
-	struct thread *self = thread_current;
+	struct thread *self = thread_me;
 	bool late;
 
 	if ((m->word & ~WAITED) != self_word())
 		return -E_INVAL;
 	preempt_off();
+	thread_push(&c->waiters, self);		/* first: whoever takes m on another hart and signals must find it there */
 	hand_over(m);
-	thread_block(&c->waiters, 0, deadline);
+	thread_block(NULL, 0, deadline);
 	late = self->late;
 	preempt_on();
 	mutex_lock(m);

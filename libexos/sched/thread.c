@@ -18,27 +18,26 @@
 #include "upcall/frame.h"
 #include "vm.h"
 
-static_assert(offsetof(struct thread, fp) == T_FP && offsetof(struct thread, full) == T_FULL, "switch.S");
-
-void thread_registers(struct thread *from, struct thread *to);
+static_assert(offsetof(struct thread, fp) == T_FP && offsetof(struct thread, full) == T_FULL && offsetof(struct thread, at) == T_AT, "switch.S");
 
 extern char __tls_base[], __tdata_end[], __tls_end[];
 
-static struct thread first_thread;
+struct thread first_thread = { .stays = true };
 struct thread *thread_current = &first_thread;
-static struct thread_queue ready;
+__thread struct thread *thread_me THREAD_LOCAL_EXEC = &first_thread;
+struct thread_queue thread_ready;
 static struct thread *sleepers;		/* those that wait for events or for a time */
-static struct thread_stats stats;
+struct thread_stats thread_counts;
 static void *tdata;			/* thread-local data as the program's file has them */
 
 const struct thread_stats *thread_stats(void)
 {
-	return &stats;
+	return &thread_counts;
 }
 
 struct thread *thread_self(void)
 {
-	return thread_current;
+	return thread_me;
 }
 
 /* ---- queues ---- */
@@ -66,7 +65,7 @@ struct thread *thread_pop(struct thread_queue *q)
 }
 
 /* Out of whichever queue it is in. */
-static void leave_queue(struct thread *t)
+void thread_leave_queue(struct thread *t)
 {
 	struct thread_queue *q = t->in;
 	struct thread *before = NULL;
@@ -90,8 +89,8 @@ static void wake_sleeper(struct thread **link)
 
 	*link = t->sleeping;
 	t->asleep = false;
-	leave_queue(t);
-	thread_push(&ready, t);
+	thread_leave_queue(t);
+	thread_push(&thread_ready, t);
 }
 
 void thread_make_ready(struct thread *t)
@@ -99,7 +98,7 @@ void thread_make_ready(struct thread *t)
 	struct thread **link = &sleepers;
 
 	if (!t->asleep) {
-		thread_push(&ready, t);
+		thread_push(&thread_ready, t);
 		return;
 	}
 	while (*link != t)
@@ -128,6 +127,8 @@ static void wake_due(void)
 		}
 	}
 	preempt_events = left;
+	if (__builtin_expect(preempt_harts, 0))
+		pool_work();
 }
 
 /* Nobody can run: sleep for all of them. */
@@ -141,14 +142,16 @@ static void sleep_for_all(void)
 		if (t->deadline != 0 && (deadline == 0 || t->deadline < deadline))
 			deadline = t->deadline;
 	}
-	if (sleepers == NULL) {
+	if (preempt_harts)
+		mask |= POOL_EVENT | EV_CHILD;
+	if (sleepers == NULL && !pool_busy()) {
 		static const char text[] = "every thread waits for another one: this is a deadlock\r\n";
 
 		console_flush();
 		console_write_all(text, sizeof(text) - 1);
 		sys_exit(128 + 6);
 	}
-	stats.waits++;
+	thread_counts.waits++;
 	sys_wait(mask, deadline);
 }
 
@@ -161,7 +164,7 @@ static void become(struct thread *t)
 
 	if (t == self)
 		return;
-	stats.switches++;
+	thread_counts.switches++;
 	thread_current = t;
 	self->depth = preempt_depth;
 	if (t->full)
@@ -188,10 +191,12 @@ void thread_block(struct thread_queue *q, uint64_t mask, unsigned long deadline)
 	}
 	for (;;) {
 		wake_due();
-		if ((t = thread_pop(&ready)) != NULL)
+		if ((t = thread_pop(&thread_ready)) != NULL)
 			break;
 		sleep_for_all();
 	}
+	if (__builtin_expect(preempt_harts, 0))
+		pool_chosen(t);
 	become(t);
 }
 
@@ -200,9 +205,16 @@ void thread_yield(void)
 	preempt_off();
 	preempt_wanted = false;
 	wake_due();
-	if (ready.first != NULL) {
-		thread_push(&ready, thread_current);
-		become(thread_pop(&ready));
+	if (thread_ready.first != NULL) {
+		struct thread *t;
+
+		if (__builtin_expect(preempt_harts, 0) && pool_leave())
+			return;		/* away, where there is no depth */
+		thread_push(&thread_ready, thread_current);
+		t = thread_pop(&thread_ready);
+		if (__builtin_expect(preempt_harts, 0))
+			t->free = false;
+		become(t);
 	}
 	preempt_on();
 }
@@ -214,17 +226,19 @@ static void swap(struct upcall_frame *f, uint64_t fp[33], uint64_t *switch_sp)
 
 	preempt_wanted = false;
 	wake_due();
-	if ((t = thread_pop(&ready)) == NULL)
+	if ((t = thread_pop(&thread_ready)) == NULL)
 		return;
+	if (preempt_harts)
+		pool_chosen(t);
 	self->frame = *f;
 	memcpy(self->fp, fp, sizeof(self->fp));
 	self->switch_sp = *switch_sp;
 	self->full = 1;
 	self->depth = 0;
-	thread_push(&ready, self);
+	thread_push(&thread_ready, self);
 
-	stats.switches++;
-	stats.preemptions++;
+	thread_counts.switches++;
+	thread_counts.preemptions++;
 	thread_current = t;
 	preempt_depth = t->full ? 0 : t->depth;
 	if (t->full)
@@ -248,10 +262,18 @@ static void slice_begun(void)
 		preempt_wanted = true;
 }
 
+static bool preemption;
+
+void thread_wake_mask(void)
+{
+	upcall_set_wake_mask(preemption ? ~0ull : preempt_harts ? POOL_EVENT | EV_CHILD : 0);
+}
+
 void thread_preemption(bool on)
 {
+	preemption = on;
 	upcall_own_switch(on, NULL, on ? slice_begun : NULL);
-	upcall_set_wake_mask(on ? ~0ull : 0);
+	thread_wake_mask();
 }
 
 /* ---- waiting ---- */
@@ -259,7 +281,7 @@ void thread_preemption(bool on)
 /* First the others are woken, so that they see what was cleared before this one began to wait, and this one does not. */
 static long wait_for(uint64_t mask, unsigned long deadline)
 {
-	struct thread *self = thread_current;
+	struct thread *self = thread_me;
 	long result;
 
 	if (mask == 0 && deadline == 0)
@@ -292,15 +314,20 @@ __attribute__((constructor(101))) static void keep_tdata(void)
 		memcpy(tdata, __tls_base, n);
 }
 
-static void begin(void)
+void thread_begin_away(void)
 {
-	preempt_on();		/* whoever chose this thread had it off */
-	thread_exit(thread_current->fn(thread_current->arg));
+	thread_exit(thread_me->fn(thread_me->arg));
 }
 
-static void first_use(void)
+void thread_begin(void)
 {
-	static const struct preempt_ops ops = { .swap = swap, .yield = thread_yield };
+	preempt_on();		/* whoever chose this thread had it off */
+	thread_exit(thread_me->fn(thread_me->arg));
+}
+
+void thread_first_use(void)
+{
+	static const struct preempt_ops ops = { .swap = swap, .yield = thread_yield, .home = thread_home };
 
 	preempt_ops = &ops;
 	event_waiter = wait_for;
@@ -313,6 +340,7 @@ struct thread *thread_create(void *(*fn)(void *), void *arg, size_t stack_bytes)
 	size_t top = (sizeof(struct thread) + 63) & ~63ul, bytes;
 	struct thread *t;
 	char *memory, *end;
+	PREEMPT_OFF;
 
 	if (stack_bytes == 0)
 		stack_bytes = THREAD_STACK;
@@ -337,33 +365,42 @@ struct thread *thread_create(void *(*fn)(void *), void *arg, size_t stack_bytes)
 	memset(end - top - tls, 0, top + tls);
 	if (data > 0)
 		memcpy(end - top - tls, tdata, data);
+	*(struct thread **)(end - top - tls + ((char *)&thread_me - (char *)__builtin_thread_pointer())) = t;
 	t->fn = fn;
 	t->arg = arg;
 	t->memory = memory;
 	t->depth = 1;
-	t->frame.x[0] = (uint64_t)begin;
+	t->frame.x[0] = (uint64_t)thread_begin;
 	t->frame.x[2] = (uint64_t)(end - top - tls);
 	t->frame.x[4] = (uint64_t)(end - top - tls);
 
-	preempt_off();
-	first_use();
-	thread_push(&ready, t);
-	preempt_on();
+	thread_first_use();
+	thread_push(&thread_ready, t);
+	if (preempt_harts) {
+		t->free = true;
+		pool_work();
+	}
 	return t;
+}
+
+void thread_end_of(struct thread *t)
+{
+	struct thread *joiner = thread_pop(&t->joiner);
+
+	t->ended = true;
+	if (joiner != NULL)
+		thread_make_ready(joiner);
 }
 
 void thread_exit(void *result)
 {
-	struct thread *self = thread_current, *joiner;
+	struct thread *self = thread_me;
 
 	if (self == &first_thread)
 		exit((int)(intptr_t)result);
 	preempt_off();
 	self->result = result;
-	self->ended = true;
-	joiner = thread_pop(&self->joiner);
-	if (joiner != NULL)
-		thread_make_ready(joiner);
+	thread_end_of(self);
 	thread_block(NULL, 0, 0);	/* its memory is freed by somebody else, when another stack is in use */
 	abort();
 }
@@ -372,7 +409,7 @@ int thread_join(struct thread *t, void **result)
 {
 	int err = 0;
 
-	if (t == &first_thread || t == thread_current)
+	if (t == &first_thread || t == thread_me)
 		return -E_INVAL;
 	preempt_off();
 	if (t->joiner.first != NULL)
@@ -384,5 +421,7 @@ int thread_join(struct thread *t, void **result)
 		return err;
 	if (result != NULL)
 		*result = t->result;
-	return vm_unmap(t->memory);
+	err = t->lost ? -E_DEAD : 0;
+	vm_unmap(t->memory);
+	return err;
 }

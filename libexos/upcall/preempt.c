@@ -14,6 +14,7 @@
 #include "upcall.h"
 
 volatile unsigned int preempt_depth;
+bool preempt_harts;
 volatile bool preempt_wanted;
 volatile uint64_t preempt_events;
 const struct preempt_ops *preempt_ops;
@@ -23,6 +24,12 @@ long (*event_waiter)(uint64_t mask, unsigned long deadline);
 long event_wait(uint64_t mask, unsigned long deadline)
 {
 	return event_waiter != NULL ? event_waiter(mask, deadline) : sys_wait(mask, deadline);
+}
+
+void preempt_home(void)
+{
+	if (preempt_harts)
+		preempt_ops->home();
 }
 
 void preempt_late(void)
