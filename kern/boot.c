@@ -5,7 +5,7 @@
  *
  *	| firmware | kernel image | frame table | environments, harts, system | device buffers | free frames ... |
  *
- * Reserved ranges (device tree, firmware tables) and the boot archive are stepped over wherever they lie.
+ * Reserved ranges (device tree, firmware tables) and the boot archive, with the rest of its pages of 2 MiB, are stepped over.
  */
 #include "kern/boot.h"
 #include "exos/boot.h"
@@ -26,6 +26,7 @@ struct exposed_hart *hart_pages;
 static struct {
 	const struct machine *m;
 	struct machine_range range;	/* the memory that we use */
+	struct machine_range archive;	/* whole pages of 2 MiB in which the boot archive lies */
 	paddr_t cursor;			/* next byte that nobody has */
 	struct env *env;		/* the first environment */
 	unsigned slot;			/* its next empty slot */
@@ -38,13 +39,15 @@ static bool overlaps(paddr_t a, uint64_t an, paddr_t b, uint64_t bn)
 	return an != 0 && bn != 0 && a < b + bn && b < a + an;
 }
 
+#define STRETCH	(512 * PAGE_SIZE)	/* is looked at at once */
+
 /* The end of something in the way of [at, at + n), 0: nothing is. */
 static paddr_t obstacle(paddr_t at, uint64_t n)
 {
 	const struct machine *m = boot.m;
 
-	if (overlaps(at, n, m->initrd_start, m->initrd_end - m->initrd_start))
-		return m->initrd_end;
+	if (overlaps(at, n, boot.archive.base, boot.archive.size))
+		return boot.archive.base + boot.archive.size;
 	for (unsigned i = 0; i < m->nreserved; i++)
 		if (overlaps(at, n, m->reserved[i].base, m->reserved[i].size))
 			return m->reserved[i].base + m->reserved[i].size;
@@ -65,12 +68,30 @@ static void *boot_pages(size_t bytes)
 	return memset(arch_kva(boot.cursor - n), 0, n);
 }
 
-/* Give [from, to) to the free list, from the top, so that low frames come out first. */
-static void give_range(paddr_t from, paddr_t to, bool archive)
+/* Give [from, to) to the free list, from the top, so that low frames come out first. Whole stretches, where nothing is in the way. */
+static void give_range(paddr_t from, paddr_t to)
 {
-	for (ppn_t p = to >> PAGE_SHIFT; p-- > from >> PAGE_SHIFT;)
-		if (archive || obstacle((paddr_t)p << PAGE_SHIFT, PAGE_SIZE) == 0)
-			frame_give(p);
+	for (paddr_t at; to > from; to = at) {
+		at = to - from > STRETCH ? to - STRETCH : from;
+		if (obstacle(at, to - at) != 0)
+			at = to - PAGE_SIZE;
+		if (obstacle(at, to - at) == 0)
+			frames_give(at >> PAGE_SHIFT, to >> PAGE_SHIFT);
+	}
+}
+
+/* The archive's pages of 2 MiB hold nothing else that must stay. */
+static void archive_init(void)
+{
+	const struct machine *m = boot.m;
+	const uint64_t round = sv39_span(1) - 1;
+	paddr_t base = m->initrd_start & ~round, end = (m->initrd_end + round) & ~round;
+
+	if (m->initrd_end == 0)
+		return;
+	if (base < boot.cursor || end > boot.range.base + boot.range.size || obstacle(base, end - base) != 0)
+		panic(__FILE__, __LINE__, "the boot archive shares 2 MiB with what is reserved", m->initrd_start, m->initrd_end);
+	boot.archive = (struct machine_range){ base, end - base };
 }
 
 static void memory_init(const struct boot_param *b)
@@ -85,6 +106,7 @@ static void memory_init(const struct boot_param *b)
 	if (boot.range.size == 0)
 		panic(__FILE__, __LINE__, "the kernel does not lie in any memory of the device tree", b->kernel_end, m->nmemory);
 	boot.cursor = (b->kernel_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	archive_init();
 	first = boot.range.base >> PAGE_SHIFT;
 	end = boot.range.base + boot.range.size;
 	frame_table_init(boot_pages(frame_table_bytes(first, end >> PAGE_SHIFT)), first, end >> PAGE_SHIFT);
@@ -255,32 +277,30 @@ static ppn_t map_image(const struct boot_param *b, struct boot_info *info)
 	return root;
 }
 
-/* The boot archive moves to whole 2 MiB pages: a few capabilities stand for all of it, and its old frames become free. */
+/* The boot archive stays where it is, but for its beginning, which moves to that of a page: a few capabilities stand for all of it. */
 static void take_archive(struct boot_info *info)
 {
 	const struct machine *m = boot.m;
-	uint64_t bytes = m->initrd_end - m->initrd_start, at = 0;
-	ppn_t n = pages_of_order(1), p = (first_ppn + n - 1) & ~(n - 1);
+	char *start;
+	const ppn_t first = boot.archive.base >> PAGE_SHIFT, end = first + (boot.archive.size >> PAGE_SHIFT);
 
+	if (boot.archive.size == 0)
+		return;
+	start = arch_kva(boot.archive.base);
 	info->archive_slot = boot.slot;
-	info->archive_bytes = bytes;
-	for (; at < bytes && end_ppn - p >= n && p < end_ppn; p += n) {
-		struct cap *c = cap_empty_slot(boot.env, boot.slot);
-		uint64_t part = bytes - at < n * PAGE_SIZE ? bytes - at : n * PAGE_SIZE;
+	info->archive_bytes = m->initrd_end - m->initrd_start;
+	if (m->initrd_start != boot.archive.base)
+		memmove(start, arch_kva(m->initrd_start), info->archive_bytes);
+	memset(start + info->archive_bytes, 0, boot.archive.size - info->archive_bytes);
+	for (ppn_t p = first; p < end; p++)
+		frame_of(p)->last_owner = boot.env->id;		/* nothing else stands there any more: page_take() leaves it */
+	for (ppn_t p = first; p < end; p += pages_of_order(1), info->archive_pages++) {
+		struct cap *c = cap_empty_slot(boot.env, boot.slot++);
+		int err = page_take(boot.env, c, p, 1);
 
-		KASSERT(c != NULL);
-		if (page_take(boot.env, c, p, 1) != 0)
-			continue;
+		KASSERT(err == 0);
 		c->rights = PROT_R;
-		memcpy(page_kva(p), arch_kva(m->initrd_start + at), part);
-		at += part;
-		boot.slot++;
-		info->archive_pages++;
 	}
-	if (at < bytes)
-		panic(__FILE__, __LINE__, "no room for the boot archive", bytes, at);
-	if (bytes != 0)
-		give_range(m->initrd_start & ~(PAGE_SIZE - 1), (m->initrd_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), true);
 }
 
 struct env *kern_boot(const struct boot_param *b)
@@ -298,7 +318,8 @@ struct env *kern_boot(const struct boot_param *b)
 	for (unsigned i = 0; i < NIC_PAGES; i++)
 		nic_pages[i] = kva_page(boot_pages(PAGE_SIZE));
 	net_init(b->machine, nic_pages, NIC_PAGES, b->random);
-	give_range(boot.cursor, boot.range.base + boot.range.size, false);
+	frames_give(boot.archive.base >> PAGE_SHIFT, (boot.archive.base + boot.archive.size) >> PAGE_SHIFT);	/* to be taken last */
+	give_range(boot.cursor, boot.range.base + boot.range.size);
 
 	first_env();
 	while (boot.env->nslots < SLOT_BOOT + SPARE_SLOTS + (b->image_bytes >> PAGE_SHIFT) * 2)

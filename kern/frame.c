@@ -35,28 +35,51 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 	frames_public = frames - first;
 	frames_priv = (struct frame_priv *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))) - first;
 	free_head = 0;
-	for (ppn_t p = first; p < end; p++)
-		frame_of(p)->type = FRAME_KERNEL;
 }
 
-static inline void free_remove(uint64_t ppn)
+/* The first of the free frames is free no more. */
+static inline void free_pop(void)
 {
-	struct frame_priv *p = priv_of(ppn);
+	struct frame_priv *p = priv_of(free_head);
 
-	if (ppn != free_head) {
-		priv_of(p->prev)->next = p->next;
-		if (p->next != 0)
-			priv_of(p->next)->prev = p->prev;
-	} else {
-		free_head = p->next;
-	}
+	free_head = p->next;
 	p->next = p->prev = 0;
 	system_info->free_frames--;
 }
 
-void frame_give(ppn_t ppn)
+static void free_remove(ppn_t ppn)
 {
-	frame_end(frame_of(ppn), ppn, LAST_OWNER_BOOT);
+	struct frame_priv *p = priv_of(ppn);
+
+	if (ppn == free_head)
+		return free_pop();
+	priv_of(p->prev)->next = p->next;
+	if (p->next != 0)
+		priv_of(p->next)->prev = p->prev;
+	p->next = p->prev = 0;
+	system_info->free_frames--;
+}
+
+void frames_give(ppn_t first, ppn_t end)
+{
+	uint64_t head = free_head;
+
+	if (first == end)
+		return;
+	if (head != 0)
+		priv_of(head)->prev = end - 1;
+	/* Written out, for this happens to every frame of the machine: neighbours in the list are neighbours here. */
+	for (uint64_t p = end; p-- > first; head = p) {
+		struct frame *f = frame_of(p);
+		struct frame_priv *priv = priv_of(p);
+
+		f->type = FRAME_FREE;
+		f->last_owner = LAST_OWNER_BOOT;
+		priv->next = head;
+		priv->prev = p - 1;
+	}
+	free_head = head;
+	system_info->free_frames += end - first;
 }
 
 #define ZERO_STEP	64	/* words that are zeroed between two tests */
@@ -98,7 +121,7 @@ static inline void first_cap(struct cap *c, struct frame *f, uint64_t ppn, unsig
 }
 
 /*
- * A free frame becomes data of payer, who was charged. True: it changes hands, and is to be zeroed, for nobody reads what the last owner
+ * A frame that was free becomes data of payer, who was charged. True: it changes hands, and is to be zeroed, for nobody reads what the last owner
  * left; its own data it may find again. All words of a free frame but type and last_owner are 0.
  */
 static inline bool frame_begin(uint64_t ppn, const struct env *payer)
@@ -106,7 +129,6 @@ static inline bool frame_begin(uint64_t ppn, const struct env *payer)
 	struct frame *f = frame_of(ppn);
 	const uint32_t id = payer->id, last = f->last_owner;
 
-	free_remove(ppn);
 	f->type = FRAME_DATA;
 	f->owner = id;
 	f->last_owner = 0;
@@ -124,6 +146,7 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 		return -E_QUOTA;
 
 	for (ppn_t i = 0; i < n; i++) {
+		free_remove(ppn + i);
 		if (frame_begin(ppn + i, payer))
 			zero_page(ppn + i);
 		if (i != 0) {
@@ -304,6 +327,7 @@ long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, uns
 		return alloc_long(self, env, slot, frame, order);
 	account->held++;
 	system_info->promised_frames--;
+	free_pop();
 	first_cap(c, frame_of(ppn), ppn, 0);
 	return frame_begin(ppn, self) ? zeroed(ppn) : (long)ppn;
 }

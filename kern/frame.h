@@ -75,8 +75,8 @@ static inline void frame_end(struct frame *f, uint64_t ppn, uint32_t owner)
 /* Boot: the table stands at `table` (frame_table_bytes() long, zeroed); all frames start as FRAME_KERNEL. */
 size_t frame_table_bytes(ppn_t first, ppn_t end);
 void frame_table_init(void *table, ppn_t first, ppn_t end);
-/* Boot: hand a frame of unknown content to the free list. */
-void frame_give(ppn_t ppn);
+/* Boot: hand the frames from first to before end, of unknown content, to the free list; the first will be taken first. */
+void frames_give(ppn_t first, ppn_t end);
 
 /* Boot: take a free frame, zeroed, as kernel object of a type; charged to nobody yet. */
 void frame_take_boot(ppn_t ppn, enum cap_type as);

@@ -37,6 +37,7 @@ struct sim_config {
 	bool bare;		/* leave the first environment as the kernel made it, without the world of sim_world.h */
 	bool unwatched;		/* start with sim_audit off: with very much memory an audit takes long */
 	const char *args;
+	size_t archive_at, archive_bytes;	/* boot archive, from the start of memory; byte i of it is i * 7, modulo 256 */
 };
 
 /* Forget everything and start the machine; on return the first environment is current on hart 0. */

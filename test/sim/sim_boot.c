@@ -50,6 +50,10 @@ static void describe(struct machine *m, const struct sim_config *config)
 		m->nvirtio = 1;
 		m->virtio[0] = (struct machine_device){ VIRTIO_BASE, 0x1000, VIRTIO_IRQ };
 	}
+	m->initrd_start = config->archive_bytes != 0 ? SIM_RAM_BASE + config->archive_at : 0;
+	m->initrd_end = config->archive_bytes != 0 ? m->initrd_start + config->archive_bytes : 0;
+	for (size_t i = 0; i < config->archive_bytes; i++)
+		((uint8_t *)arch_kva(m->initrd_start))[i] = i * 7;
 	if (config->args != NULL)
 		strncpy(m->bootargs, config->args, sizeof(m->bootargs) - 1);
 }

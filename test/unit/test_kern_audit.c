@@ -331,7 +331,7 @@ static void frame_free_and_not_listed(void)
 {
 	struct frame *f = frame_of(frame_a(sent));
 
-	memset(f, 0, sizeof(*f));
+	*f = (struct frame){ .type = FRAME_FREE };
 	priv_of(frame_a(sent))->caps = (struct cap_list){ 0 };
 }
 static void free_frames_miscounted(void) { system_info->free_frames++; }

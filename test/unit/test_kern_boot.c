@@ -46,6 +46,40 @@ static void boot_info_tells_the_truth(void **state)
 	assert_int_equal(sim_peek(info.image_base + 3 * PAGE_SIZE), 0);
 }
 
+/* Wherever it lies: at the beginning of a page of 2 MiB, or behind it. What else stands in these pages is gone. */
+static void the_archive_stays_and_nothing_beside_it(void **state)
+{
+	static const struct { size_t at, bytes; unsigned pages; } place[] = {
+		{ 4u << 20, 3u << 20, 2 }, { (4u << 20) + 0x3000, 0x180001, 1 }, { (6u << 20) - 0x1000, 0x2001, 2 }, { 14u << 20, 2u << 20, 1 },
+	};
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_SIZE(place); n++) {
+		struct sim_config config = { .ram_bytes = 16u << 20, .asid_bits = 16, .archive_at = place[n].at, .archive_bytes = place[n].bytes };
+		const struct boot_info *info;
+		const uint8_t *at;
+		unsigned level;
+
+		boot_with(&config);
+		info = page_kva(pte_ppn(*sv39_leaf(sim_init_env->context, sim_init_env->x[10], &level)));
+		assert_int_equal(info->archive_pages, place[n].pages);
+		assert_int_equal(info->archive_bytes, place[n].bytes);
+		at = page_kva(sim_frame(sim_init_env, info->archive_slot));
+		for (size_t i = 0; i < place[n].pages * 512 * PAGE_SIZE; i++)
+			if (at[i] != (uint8_t)(i < place[n].bytes ? i * 7 : 0))
+				fail_msg("archive %u: byte %#zx is %#x", n, i, at[i]);
+		for (unsigned i = 0; i < info->archive_pages; i++) {
+			const struct cap *c = sim_cap(sim_init_env, info->archive_slot + i);
+
+			assert_int_equal(c->type, CAP_PAGE);
+			assert_int_equal(cap_order(c), 1);
+			assert_int_equal(c->rights, PROT_R);
+			assert_int_equal(c->object, ((SIM_RAM_BASE + place[n].at) >> PAGE_SHIFT & ~511u) + 512 * i);
+		}
+		assert_int_equal(system_info->free_frames + sim_init_env->pub->held, sim_init_env->pub->guarantee);
+	}
+}
+
 static void fresh_pages_hold_nothing_of_before(void **state)
 {
 	(void)state;
@@ -64,6 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_add_up_and_the_audit_holds),
 		cmocka_unit_test(boot_info_tells_the_truth),
+		cmocka_unit_test(the_archive_stays_and_nothing_beside_it),
 		cmocka_unit_test(fresh_pages_hold_nothing_of_before),
 	};
 

@@ -85,7 +85,7 @@ static bool await(bool (*done)(void), uint64_t us)
 	unsigned long deadline = deadline_us(us);
 
 	while (!done() && time_now() < deadline)
-		sys_wait(0, deadline_us(2000));
+		sys_wait(0, deadline_us(250));
 	return done();
 }
 

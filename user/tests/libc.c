@@ -26,6 +26,27 @@ static void formats(void)
 	CHECK(strcmp(s, "abc") == 0);
 }
 
+/* Every distance between the two sides, within words and across them; what lies beside stays as it was. */
+static void copies(void)
+{
+	static unsigned char from[256], to[256];
+
+	for (unsigned int a = 0; a < 9; a++)
+		for (unsigned int b = 0; b < 9; b++)
+			for (unsigned int n = 0; n < 150; n += n < 20 ? 1 : 7) {
+				for (unsigned int i = 0; i < sizeof(from); i++) {
+					from[i] = (unsigned char)(i * 7 + n);
+					to[i] = 0xee;
+				}
+				CHECK(memcpy(to + 16 + a, from + b, n) == to + 16 + a);
+				for (unsigned int i = 0; i < sizeof(to); i++)
+					CHECK(to[i] == (i - 16 - a < n ? (unsigned char)((i - 16 - a + b) * 7 + n) : 0xee));
+				memmove(from + a, from + b, n);
+				for (unsigned int i = 0; i < sizeof(from); i++)
+					CHECK(from[i] == (unsigned char)((i - a < n ? i - a + b : i) * 7 + n));
+			}
+}
+
 static void heap(void)
 {
 	static unsigned char *block[BLOCKS];
@@ -78,6 +99,7 @@ static void floating_point(void)
 int main(void)
 {
 	formats();
+	copies();
 	heap();
 	clocks();
 	floating_point();
