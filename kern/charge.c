@@ -70,12 +70,14 @@ void env_charge_parent(struct env *e)
 	system_info->promised_frames += outstanding(e) + outstanding(e->parent);
 }
 
-/* An environment gives up a part of its own. What the first gives up, who has no parent, is promised to nobody: it can be borrowed. */
-static long lower_guarantee(struct env *e, unsigned long pages)
+/* A guarantee moves between an environment and its parent. What the first gives up, who has none, can be borrowed by all. */
+long env_set_guarantee(struct env *self, struct env *e, unsigned long pages)
 {
 	uint32_t now = e->pub->guarantee;
 
-	if (pages > now || pages < e->pub->promised_on)
+	if (e != self && e->parent != self)
+		return -E_RIGHTS;
+	if (e == self && (pages > now || pages < e->pub->promised_on))
 		return -E_INVAL;
 	if (e->parent == NULL) {
 		system_info->promised_frames -= outstanding(e);
@@ -83,30 +85,14 @@ static long lower_guarantee(struct env *e, unsigned long pages)
 		system_info->promised_frames += outstanding(e);
 		return 0;
 	}
-	if (!env_can_promise(e, now - pages))
-		return -E_QUOTA;
-	env_move_guarantee(e, e->parent, now - pages);
-	return 0;
-}
-
-long env_set_guarantee(struct env *self, struct env *e, unsigned long pages)
-{
-	uint32_t now = e->pub->guarantee;
-
-	if (e == self)
-		return lower_guarantee(self, pages);
-	if (e->parent != self)
-		return -E_RIGHTS;
-	if (pages > UINT32_MAX)
-		return -E_QUOTA;
-	if (pages >= now) {
-		if (!env_can_promise(self, pages - now))
+	if (pages > now) {
+		if (pages > UINT32_MAX || !env_can_promise(e->parent, pages - now))
 			return -E_QUOTA;
-		env_move_guarantee(self, e, pages - now);
+		env_move_guarantee(e->parent, e, pages - now);
 		return 0;
 	}
 	if (pages < e->pub->promised_on || !env_can_promise(e, now - pages))
 		return -E_QUOTA;
-	env_move_guarantee(e, self, now - pages);
+	env_move_guarantee(e, e->parent, now - pages);
 	return 0;
 }

@@ -5,19 +5,24 @@
 
 #include "kern/arch.h"
 
-static void put_number(uint64_t v, unsigned base, unsigned width, char pad)
+static void put_number(uint64_t v, unsigned base)
 {
-	char digits[24];
+	char digits[20];
 	unsigned n = 0;
 
 	do {
 		digits[n++] = "0123456789abcdef"[v % base];
 		v /= base;
 	} while (v != 0);
-	while (width > n && width-- > 0)
-		arch_console_putc(pad);
 	while (n > 0)
 		arch_console_putc(digits[--n]);
+}
+
+static void put(char c)
+{
+	if (c == '\n')
+		arch_console_putc('\r');	/* a terminal wants both */
+	arch_console_putc(c);
 }
 
 void kprintf(const char *fmt, ...)
@@ -26,57 +31,32 @@ void kprintf(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	for (; *fmt != '\0'; fmt++) {
-		bool is_long = false;
-		unsigned width = 0;
-		char pad = ' ';
-
 		if (*fmt != '%') {
-			if (*fmt == '\n')
-				arch_console_putc('\r');	/* a terminal wants both */
-			arch_console_putc(*fmt);
+			put(*fmt);
 			continue;
 		}
-		fmt++;
-		if (*fmt == '0') {
-			pad = '0';
-			fmt++;
-		}
-		while (*fmt >= '0' && *fmt <= '9')
-			width = width * 10 + (*fmt++ - '0');
-		if (*fmt == 'l') {
-			is_long = true;
-			fmt++;
-		}
+		bool is_long = *++fmt == 'l';
+
+		fmt += is_long;
 		switch (*fmt) {
 		case 's':
 			for (const char *s = va_arg(ap, const char *); *s != '\0'; s++)
-				arch_console_putc(*s);
-			break;
-		case 'c':
-			arch_console_putc((char)va_arg(ap, int));
+				put(*s);
 			break;
 		case 'd': {
-			int64_t v = is_long ? va_arg(ap, long) : va_arg(ap, int);
+			int v = va_arg(ap, int);
 
 			if (v < 0)
 				arch_console_putc('-');
-			put_number(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, width, pad);
+			put_number(v < 0 ? 0 - (unsigned)v : (unsigned)v, 10);
 			break;
 		}
 		case 'u':
-			put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), 10, width, pad);
-			break;
 		case 'x':
-			put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), 16, width, pad);
+			put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), *fmt == 'u' ? 10 : 16);
 			break;
-		case 'p':
-			put_number((uintptr_t)va_arg(ap, void *), 16, 16, '0');
-			break;
-		case '\0':
-			va_end(ap);
-			return;
 		default:
-			arch_console_putc(*fmt);
+			KASSERT(false);
 		}
 	}
 	va_end(ap);

@@ -42,7 +42,7 @@ typedef uint64_t ticks_t;	/* of the time CSR */
 /* Stop the machine: where, what, and two values involved. */
 _Noreturn void panic(const char *file, int line, const char *what, uint64_t a, uint64_t b);
 
-/* Console output for boot and panic only: %s %c %d %u %x %lx %lu %ld %p %%; no widths but %0Nx. */
+/* Console output for boot and panic only: %s %d %u %x %lu %lx. */
 void kprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void *memset(void *, int, size_t);

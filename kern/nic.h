@@ -26,19 +26,14 @@
 
 struct nic {
 	uint8_t  mac[6];
-	uint16_t mtu;
 	uint32_t irq;
 	bool present;		/* nic_start() succeeded */
 	bool broken;		/* for good */
 	bool wedged;		/* broken, and did not confirm the reset: it may still write where it was told to */
-	bool link_up;
 	bool rx_more;		/* nic_poll_rx() stopped at its budget: call it again, no interrupt will come for the rest */
 
-	uint64_t rx_frames, rx_bytes;
 	uint64_t rx_bad;	/* dropped: length or header that cannot be */
-	uint64_t tx_frames, tx_bytes, tx_failed;
-	uint64_t interrupts, spurious;
-	uint64_t notifies;	/* register writes that woke the device */
+	uint64_t tx_frames;
 	const char *fault;	/* why it is broken */
 
 	uintptr_t base;
@@ -58,13 +53,13 @@ struct sg {
 
 /*
  * Give the device its memory and switch it on. The pages need not be contiguous and belong to the driver for ever.
- * npages is at most NIC_PAGES; fewer mean fewer receive buffers. Fills in mac, mtu, link_up, present.
+ * npages is at most NIC_PAGES; fewer mean fewer receive buffers. Fills in mac, present.
  * Returns 0; -E_NOMEM: room for fewer than 16 receive buffers; -E_IO: it lacks something that we need or misbehaves.
  */
 int nic_start(struct nic *nic, const ppn_t *page, unsigned npages);
 
 /*
- * Its interrupt came: acknowledge, look at changes of its configuration. Call nic_poll_rx() afterwards.
+ * Its interrupt came: acknowledge it. Call nic_poll_rx() afterwards.
  * Returns false when its line should be disabled for good: the device is broken.
  */
 bool nic_interrupt(struct nic *nic);

@@ -61,7 +61,6 @@ static void nic_break(struct nic *nic, const char *why)
 		return;
 	nic->broken = true;
 	nic->fault = why;
-	nic->link_up = false;
 	nic->rx_more = false;
 	nic->wedged = !virtio_mmio_reset(nic->base);
 }
@@ -78,33 +77,18 @@ int virtio_net_probe(uintptr_t base, unsigned irq, struct nic *nic)
 	return 0;
 }
 
-/* MAC address and link status: struct virtio_net_config, bytes 0..5 and 6..7. */
-static int read_config(struct nic *nic, uint8_t mac[6])
-{
-	uint32_t words[2];
-	int error = virtio_mmio_config(nic->base, words, 2);
-
-	if (error != 0)
-		return error;
-	memcpy(mac, words, 6);
-	nic->link_up = (words[1] >> 16 & VIRTIO_NET_S_LINK_UP) != 0;
-	return 0;
-}
-
 static int start(struct nic *nic, struct virtio_net *v, const ppn_t *page, unsigned nbuffers)
 {
+	uint32_t config[2];		/* struct virtio_net_config: the MAC address in bytes 0..5 */
 	uint64_t features;
 	int error;
 
-	if ((error = virtio_mmio_negotiate(nic->base, VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_NET_F_MAC),
-			VIRTIO_FEATURE(VIRTIO_NET_F_STATUS), &features)) != 0)
+	if ((error = virtio_mmio_negotiate(nic->base, VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_NET_F_MAC), 0,
+			&features)) != 0 || (error = virtio_mmio_config(nic->base, config, 2)) != 0)
 		return error;
-	if ((error = read_config(nic, nic->mac)) != 0)
-		return error;
+	memcpy(nic->mac, config, sizeof(nic->mac));
 	if ((nic->mac[0] & 1) != 0)
 		return -E_IO;			/* a group address cannot be a station's */
-	if ((features & VIRTIO_FEATURE(VIRTIO_NET_F_STATUS)) == 0)
-		nic->link_up = true;
 	if ((error = virtq_init(&v->rx, nic->base, 0, page_kva(page[1]))) != 0 ||
 	    (error = virtq_init(&v->tx, nic->base, 1, page_kva(page[2]))) != 0)
 		return error;
@@ -118,7 +102,7 @@ static int start(struct nic *nic, struct virtio_net *v, const ppn_t *page, unsig
 	}
 	if ((error = virtio_mmio_go(nic->base)) != 0)
 		return error;
-	nic->notifies += virtq_publish(&v->rx);
+	virtq_publish(&v->rx);
 	return 0;
 }
 
@@ -141,7 +125,6 @@ int nic_start(struct nic *nic, const ppn_t *page, unsigned npages)
 		v->free_slot[i] = NIC_TX_SLOTS - 1 - i;
 	v->nfree_slots = NIC_TX_SLOTS;
 	nic->driver = v;
-	nic->mtu = NIC_MTU;
 	if ((error = start(nic, v, page, 2 * (npages - fixed))) != 0) {
 		nic_break(nic, "the device could not be started");
 		return error;
@@ -153,24 +136,17 @@ int nic_start(struct nic *nic, const ppn_t *page, unsigned npages)
 bool nic_interrupt(struct nic *nic)
 {
 	uint32_t cause;
-	uint8_t mac[6];
 
-	nic->interrupts++;
 	if (nic->broken || !nic->present)
 		return false;
 	cause = virtio_mmio_interrupt(nic->base);
-	nic->spurious += cause == 0;
 	if (++nic->fruitless > FRUITLESS_MAX) {
 		nic_break(nic, "interrupts that bring nothing do not end");
 		return false;
 	}
-	if ((cause & VIRTIO_MMIO_INT_CONFIG) != 0) {
-		/* The MAC address is what it was at the start; only the link may change. */
-		if (virtio_mmio_needs_reset(nic->base))
-			nic_break(nic, "the device needs a reset");
-		else if (read_config(nic, mac) != 0)
-			nic_break(nic, "the configuration does not settle");
-	}
+	/* Nothing that we use changes: the MAC address is what it was at the start. */
+	if ((cause & VIRTIO_MMIO_INT_CONFIG) != 0 && virtio_mmio_needs_reset(nic->base))
+		nic_break(nic, "the device needs a reset");
 	return !nic->broken;
 }
 
@@ -203,8 +179,6 @@ int nic_poll_rx(struct nic *nic, unsigned budget, void (*deliver)(void *ctx, con
 		    len < FRAME_MIN || len > NIC_FRAME_MAX) {
 			nic->rx_bad++;
 		} else {
-			nic->rx_frames++;
-			nic->rx_bytes += len;
 			deliver(ctx, buffer + FRAME_AT, len);
 		}
 		virtq_post(&v->rx, i);
@@ -212,7 +186,7 @@ int nic_poll_rx(struct nic *nic, unsigned budget, void (*deliver)(void *ctx, con
 		if (v->rx.used_idx == v->rx.used_seen)
 			break;		/* what came meanwhile interrupts again: the cause was acknowledged before */
 	}
-	nic->notifies += virtq_publish(&v->rx);
+	virtq_publish(&v->rx);
 	nic->rx_more = n == budget;
 	if (n > 0)
 		nic->fruitless = 0;
@@ -255,7 +229,6 @@ int nic_transmit(struct nic *nic, const void *head, size_t head_len, const struc
 	v->busy[slot] = 1;
 	v->cookie[slot] = cookie;
 	nic->tx_frames++;
-	nic->tx_bytes += total;
 	return 0;
 }
 
@@ -264,7 +237,7 @@ void nic_flush(struct nic *nic)
 	struct virtio_net *v = nic->driver;
 
 	if (!nic->broken && nic->present)
-		nic->notifies += virtq_publish(&v->tx);
+		virtq_publish(&v->tx);
 }
 
 unsigned nic_reap_tx(struct nic *nic, unsigned budget, void (*done)(void *ctx, uint64_t cookie, int status), void *ctx)
@@ -297,7 +270,6 @@ unsigned nic_reap_tx(struct nic *nic, unsigned budget, void (*done)(void *ctx, u
 		if (v->busy[v->fail_next]) {
 			v->busy[v->fail_next] = 0;
 			v->nfree_slots++;
-			nic->tx_failed++;
 			n++;
 			done(ctx, v->cookie[v->fail_next], -E_IO);
 		}

@@ -95,7 +95,8 @@ void slot_free(unsigned int slot)
 static int setup(void **state)
 {
 	(void)state;
-	memset(table, 0, sizeof(table));
+	for (unsigned i = 0; i < NFRAMES; i++)
+		table[i] = (struct frame){ .type = FRAME_FREE };
 	memset(slots, 0, sizeof(slots));
 	pretended.first_frame = FIRST;
 	pretended.nframes = NFRAMES;

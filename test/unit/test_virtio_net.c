@@ -127,10 +127,9 @@ static void an_honest_device_is_started_with_the_least_it_can_do(void **state)
 {
 	(void)state;
 	assert_null(dev.complaint);
-	assert_true(dev.accepted == (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS));
+	assert_true(dev.accepted == (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MAC));
 	assert_memory_equal(nic.mac, dev.mac, 6);
-	assert_int_equal(nic.mtu, 1500);
-	assert_true(nic.link_up && nic.present && !nic.broken);
+	assert_true(nic.present && !nic.broken);
 	assert_int_equal(dev.queue[0].num, 128);
 	assert_int_equal(dev.notifies[0], 1);
 	for (unsigned i = 0; i < NIC_RX_BUFFERS; i++)
@@ -153,7 +152,6 @@ static void frames_of_every_length_arrive_unchanged(void **state)
 		assert_int_equal(got.len, len);
 		assert_memory_equal(got.last, frame, len);
 	}
-	assert_int_equal(nic.rx_frames, NIC_FRAME_MAX - 13);
 	assert_int_equal(poll(16), 0);
 	/* One notification for a batch, none when the device asks for none. */
 	notifies = dev.notifies[0];
@@ -446,7 +444,7 @@ static void D9_devices_that_cannot_be_driven_are_left_alone(void **state)
 	assert_false(nic_interrupt(&nic));
 }
 
-static void D9_changes_of_the_configuration_are_followed_or_end_it(void **state)
+static void D9_changes_of_the_configuration_change_nothing_or_end_it(void **state)
 {
 	(void)state;
 	dev.link = 0;
@@ -454,13 +452,8 @@ static void D9_changes_of_the_configuration_are_followed_or_end_it(void **state)
 	dev.generation++;
 	sim_virtio_net_interrupt(&dev, VIRTIO_MMIO_INT_CONFIG);
 	assert_true(nic_interrupt(&nic));
-	assert_false(nic.link_up);
 	assert_int_equal(nic.mac[5], 0x56);		/* what programs were told stays true */
 	assert_int_equal(dev.isr, 0);
-	dev.link = 1;
-	sim_virtio_net_interrupt(&dev, VIRTIO_MMIO_INT_CONFIG);
-	assert_true(nic_interrupt(&nic));
-	assert_true(nic.link_up);
 
 	dev.hold_tx = true;
 	send(60, 4);
@@ -468,13 +461,6 @@ static void D9_changes_of_the_configuration_are_followed_or_end_it(void **state)
 	sim_virtio_net_interrupt(&dev, VIRTIO_MMIO_INT_CONFIG);
 	assert_false(nic_interrupt(&nic));
 	assert_broken(1);
-
-	prepare();
-	assert_int_equal(start(), 0);
-	dev.restless = true;
-	sim_virtio_net_interrupt(&dev, VIRTIO_MMIO_INT_CONFIG);
-	assert_false(nic_interrupt(&nic));
-	assert_broken(0);
 }
 
 static void D10_a_storm_of_causeless_interrupts_ends_with_the_device(void **state)
@@ -603,7 +589,7 @@ int main(void)
 		cmocka_unit_test_setup(D7_a_used_index_that_jumps_breaks_the_device, setup),
 		cmocka_unit_test_setup(D8_descriptors_rewritten_by_the_device_are_never_read_back, setup),
 		cmocka_unit_test_setup(D9_devices_that_cannot_be_driven_are_left_alone, setup),
-		cmocka_unit_test_setup(D9_changes_of_the_configuration_are_followed_or_end_it, setup),
+		cmocka_unit_test_setup(D9_changes_of_the_configuration_change_nothing_or_end_it, setup),
 		cmocka_unit_test_setup(D10_a_storm_of_causeless_interrupts_ends_with_the_device, setup),
 		cmocka_unit_test_setup(D10_a_storm_that_names_causes_and_brings_nothing_ends_too, setup),
 		cmocka_unit_test_setup(D10_a_device_that_never_completes_is_given_up, setup),

@@ -106,7 +106,7 @@ static void print_address(void)
 
 /* ---- services ---- */
 
-static unsigned int free_guarantee(void)
+unsigned int free_guarantee(void)
 {
 	const volatile struct exposed_env *self = exposed_env_of(self_env());
 

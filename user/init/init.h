@@ -37,6 +37,9 @@ extern const struct service services[];
 extern const unsigned int nservices;
 extern const unsigned int borrowable_part;
 
+/* Pages that init may still give away. */
+unsigned int free_guarantee(void);
+
 /* ---- slices.c: which of the 64 slices of each hart are whose ---- */
 
 #define SLICES_KEPT	2	/* init's own, on hart 0 */
