@@ -28,6 +28,7 @@ static struct {
 	struct machine_range range;	/* the memory that we use */
 	struct machine_range archive;	/* whole pages of 2 MiB in which the boot archive lies */
 	paddr_t cursor;			/* next byte that nobody has */
+	ppn_t kept;			/* frames before this one have their records; 0: there is no table yet */
 	struct env *env;		/* the first environment */
 	unsigned slot;			/* its next empty slot */
 } boot;
@@ -54,8 +55,15 @@ static paddr_t obstacle(paddr_t at, uint64_t n)
 	return 0;
 }
 
-/* npages of zeroed memory that stay the kernel's for ever. */
-static void *boot_pages(size_t bytes)
+/* The frames up to here are the kernel's: records that are not written yet say so. */
+static void keep_frames(void)
+{
+	frames_keep(boot.kept, boot.cursor >> PAGE_SHIFT);
+	boot.kept = boot.cursor >> PAGE_SHIFT;
+}
+
+/* Memory that stays the kernel's for ever. */
+static void *boot_memory(size_t bytes)
 {
 	uint64_t n = (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	paddr_t end;
@@ -65,7 +73,15 @@ static void *boot_pages(size_t bytes)
 	if (n > boot.range.base + boot.range.size - boot.cursor)
 		panic(__FILE__, __LINE__, "not enough memory for the kernel's tables", n, boot.cursor);
 	boot.cursor += n;
-	return memset(arch_kva(boot.cursor - n), 0, n);
+	if (boot.kept != 0)
+		keep_frames();
+	return arch_kva(boot.cursor - n);
+}
+
+/* The same as whole pages of zeros. */
+static void *boot_pages(size_t bytes)
+{
+	return memset(boot_memory(bytes), 0, (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
 }
 
 /* Give [from, to) to the free list, from the top, so that low frames come out first. Whole stretches, where nothing is in the way. */
@@ -77,6 +93,8 @@ static void give_range(paddr_t from, paddr_t to)
 			at = to - PAGE_SIZE;
 		if (obstacle(at, to - at) == 0)
 			frames_give(at >> PAGE_SHIFT, to >> PAGE_SHIFT);
+		else
+			frames_keep(at >> PAGE_SHIFT, to >> PAGE_SHIFT);
 	}
 }
 
@@ -109,7 +127,9 @@ static void memory_init(const struct boot_param *b)
 	archive_init();
 	first = boot.range.base >> PAGE_SHIFT;
 	end = boot.range.base + boot.range.size;
-	frame_table_init(boot_pages(frame_table_bytes(first, end >> PAGE_SHIFT)), first, end >> PAGE_SHIFT);
+	frame_table_init(boot_memory(frame_table_bytes(first, end >> PAGE_SHIFT)), first, end >> PAGE_SHIFT);
+	boot.kept = first;
+	keep_frames();
 }
 
 static void bookkeeping_init(const struct boot_param *b)
@@ -306,6 +326,7 @@ static void take_archive(struct boot_info *info)
 struct env *kern_boot(const struct boot_param *b)
 {
 	ppn_t nic_pages[NIC_PAGES];
+	paddr_t archive_end;
 	struct hart *h = &harts[0];
 	struct boot_info info = { .version = EXOS_ABI_VERSION, .bytes = sizeof(info) };
 	struct cap *c;
@@ -318,8 +339,11 @@ struct env *kern_boot(const struct boot_param *b)
 	for (unsigned i = 0; i < NIC_PAGES; i++)
 		nic_pages[i] = kva_page(boot_pages(PAGE_SIZE));
 	net_init(b->machine, nic_pages, NIC_PAGES, b->random);
-	frames_give(boot.archive.base >> PAGE_SHIFT, (boot.archive.base + boot.archive.size) >> PAGE_SHIFT);	/* to be taken last */
-	give_range(boot.cursor, boot.range.base + boot.range.size);
+	/* The archive's frames come last in the list, so that nobody takes them before take_archive(). */
+	archive_end = boot.archive.base + boot.archive.size;
+	frames_give(boot.archive.base >> PAGE_SHIFT, archive_end >> PAGE_SHIFT);
+	give_range(archive_end > boot.cursor ? archive_end : boot.cursor, boot.range.base + boot.range.size);
+	give_range(boot.cursor, boot.archive.base);
 
 	first_env();
 	while (boot.env->nslots < SLOT_BOOT + SPARE_SLOTS + (b->image_bytes >> PAGE_SHIFT) * 2)

@@ -60,23 +60,27 @@ static void free_remove(ppn_t ppn)
 	system_info->free_frames--;
 }
 
+void frames_keep(ppn_t first, ppn_t end)
+{
+	memset(frame_of(first), 0, (end - first) * sizeof(struct frame));
+	memset(priv_of(first), 0, (end - first) * sizeof(struct frame_priv));
+}
+
 void frames_give(ppn_t first, ppn_t end)
 {
-	uint64_t head = free_head;
+	struct frame *f = frame_of(end);
+	struct frame_priv *v = priv_of(end);
+	uint32_t head = free_head;
 
 	if (first == end)
 		return;
 	if (head != 0)
 		priv_of(head)->prev = end - 1;
 	/* Written out, for this happens to every frame of the machine: neighbours in the list are neighbours here. */
-	for (uint64_t p = end; p-- > first; head = p) {
-		struct frame *f = frame_of(p);
-		struct frame_priv *priv = priv_of(p);
-
-		f->type = FRAME_FREE;
-		f->last_owner = LAST_OWNER_BOOT;
-		priv->next = head;
-		priv->prev = p - 1;
+	for (uint32_t p = end; p-- > first; head = p) {
+		*--f = (struct frame){ .type = FRAME_FREE, .last_owner = LAST_OWNER_BOOT };
+		*--v = (struct frame_priv){ .prev = p - 1 };
+		v->next = head;
 	}
 	free_head = head;
 	system_info->free_frames += end - first;

@@ -72,10 +72,12 @@ static inline void frame_end(struct frame *f, uint64_t ppn, uint32_t owner)
 	system_info->free_frames++;
 }
 
-/* Boot: the table stands at `table` (frame_table_bytes() long, zeroed); all frames start as FRAME_KERNEL. */
+/* Boot: the table stands at `table`, frame_table_bytes() long. Its records are written once, by one of the two below. */
 size_t frame_table_bytes(ppn_t first, ppn_t end);
 void frame_table_init(void *table, ppn_t first, ppn_t end);
-/* Boot: hand the frames from first to before end, of unknown content, to the free list; the first will be taken first. */
+/* Boot: the frames from first to before end stay the kernel's. */
+void frames_keep(ppn_t first, ppn_t end);
+/* Boot: hand these, of unknown content, to the free list; the first will be taken first. */
 void frames_give(ppn_t first, ppn_t end);
 
 /* Boot: take a free frame, zeroed, as kernel object of a type; charged to nobody yet. */
