@@ -278,18 +278,6 @@ static bool above_all_others(const struct cap *c)
 	return true;
 }
 
-/* Sub-range of a slice capability; other types have none. */
-static int check_range(const struct cap *src, unsigned long first, unsigned long count)
-{
-	uint32_t have_first = src->binding >> 32, have_count = (uint32_t)src->binding;
-
-	if (src->type != CAP_SLICE)
-		return first == 0 && count == 0 ? 0 : -E_INVAL;
-	if (count == 0 || first < have_first || count > have_count || first - have_first > have_count - count)
-		return -E_INVAL;
-	return 0;
-}
-
 /* What cap_copy and cap_grant share: judge the source, then insert. */
 static long copy(struct cap *src, struct cap *dst, unsigned long rights, unsigned long first, unsigned long count)
 {
@@ -303,9 +291,10 @@ static long copy(struct cap *src, struct cap *dst, unsigned long rights, unsigne
 		return -E_TYPE;
 	if (rights & ~(unsigned long)src->rights)
 		return -E_RIGHTS;
-	err = check_range(src, first, count);
-	if (err == 0)
-		err = cap_insert_copy(src, dst, rights);
+	/* A part of a slice capability; other types have none. */
+	if (src->type == CAP_SLICE ? !cap_covers(src, first, count) : first != 0 || count != 0)
+		return -E_INVAL;
+	err = cap_insert_copy(src, dst, rights);
 	if (err == 0 && src->type == CAP_SLICE)
 		dst->binding = (uint64_t)first << 32 | count;
 	return err;

@@ -33,6 +33,14 @@ struct cap {
 static inline unsigned cap_order(const struct cap *c) { return c->aux & ~CAP_REVOKING; }
 static inline void cap_set_order(struct cap *c, unsigned order) { c->aux = (c->aux & CAP_REVOKING) | order; }
 
+/* Do the slices that c stands for include count, not 0, from first on? */
+static inline bool cap_covers(const struct cap *c, unsigned long first, unsigned long count)
+{
+	uint32_t have_first = c->binding >> 32, have_count = (uint32_t)c->binding;
+
+	return count != 0 && first >= have_first && count <= have_count && first - have_first <= have_count - count;
+}
+
 struct cap_list {
 	struct cap *head;
 	uint32_t count;

@@ -313,16 +313,13 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 	struct cap *c = cap_get(self, slot, CAP_SLICE);
 	struct env *e = NULL;
 	struct hart *h;
-	uint32_t have_first, have_count;
 	int err = 0;
 
 	if (c == NULL)
 		return -E_NOCAP;
 	if (!(c->rights & RIGHT_BIND))
 		return -E_RIGHTS;
-	have_first = c->binding >> 32;
-	have_count = (uint32_t)c->binding;
-	if (count == 0 || first < have_first || count > have_count || first - have_first > have_count - count)
+	if (!cap_covers(c, first, count))
 		return -E_INVAL;
 	if (env != 0 && (e = env_operand(self, env, RIGHT_YIELD, &err)) == NULL)
 		return err;
