@@ -62,8 +62,10 @@ static void free_remove(ppn_t ppn)
 
 void frames_keep(ppn_t first, ppn_t end)
 {
-	memset(frame_of(first), 0, (end - first) * sizeof(struct frame));
-	memset(priv_of(first), 0, (end - first) * sizeof(struct frame_priv));
+	for (ppn_t p = first; p < end; p++) {
+		*frame_of(p) = (struct frame){ .type = FRAME_KERNEL };
+		*priv_of(p) = (struct frame_priv){ 0 };
+	}
 }
 
 void frames_give(ppn_t first, ppn_t end)

@@ -19,11 +19,11 @@ enum expose_region {
 };
 
 enum frame_type {
-	FRAME_KERNEL,		/* kernel image, firmware, boot tables: never anybody's */
 	FRAME_FREE,
 	FRAME_DATA,
 	FRAME_TABLE,		/* `level` 0..2 */
 	FRAME_KOBJ,		/* `level` is the cap_type it serves as */
+	FRAME_KERNEL,		/* kernel image, firmware, boot tables: never anybody's */
 	FRAME_EXPOSED		/* these regions */
 };
 
