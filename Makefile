@@ -8,7 +8,7 @@ H      := test/harness
 export HARTS MEM NET V PROG APPEND TREE QEMU BIOS
 
 .DEFAULT_GOAL := help
-.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench count doctor format clean python
+.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench trace count doctor format clean python
 
 qemu: python      ## build, start exos in the emulator, give the terminal to its shell
 	@$(PYTHON) $(H)/run.py qemu
@@ -32,6 +32,8 @@ coverage: python  ## which lines and branches of the kernel the unit tests reach
 	@$(PYTHON) $(H)/coverage.py
 bench: python     ## measure in instructions: a table, and build/bench.json
 	@$(PYTHON) $(H)/run.py bench
+trace: python     ## run a program, PROG=NAME[:ARGUMENT...], with everything traced: build/trace.json for Perfetto, and a summary
+	@$(PYTHON) $(H)/run.py trace
 count: python     ## lines of code per room; the kernel must stay below 8000
 	@$(PYTHON) $(H)/count.py
 doctor: python    ## each tool: found, wanted, how to get it; and a boot test

@@ -100,6 +100,9 @@ void arch_irq_disable(unsigned irq);
 /* Wait until an interrupt is pending. Returns false when this machine does not wait (the simulated one). */
 bool arch_idle(void);
 
+/* From now on this hart enters the kernel by trap_traced, or by trap_entry again. */
+void arch_trace(bool on);
+
 /* The hart that executes this. */
 ARCH_INLINE struct hart *arch_hart(void);
 

@@ -15,6 +15,7 @@
 #include "kern/page.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
+#include "kern/trace.h"
 
 /* A law that is broken: which, and two values that say where. */
 #define LAW(cond, a, b) \
@@ -504,13 +505,17 @@ static void audit_slices(void)
 
 /*
  * Harts: (1) whoever runs is ready, or what it does in its protected entry is, and says where; (2) the public record says whose slice
- * it is; (3) the context that it stands on knows of it, for the fences of others.
+ * it is; (3) the context that it stands on knows of it, for the fences of others; (4) a traced one writes into its own ring, which is
+ * exposed as far as it writes.
  */
 static void audit_harts(void)
 {
 	for (unsigned n = 0; n < nharts; n++) {
 		const struct hart *h = &harts[n];
 
+		LAW(h->trace == NULL || (h->trace == trace_ring(h) && frame_of(kva_page(h->trace))->type == FRAME_EXPOSED), n, 0);
+		LAW(h->trace == NULL || sizeof(*h->trace) + h->trace->size * sizeof(h->trace->event[0]) <= system_info->trace_pages * PAGE_SIZE,
+		    n, h->trace->size);
 		LAW((h->pub->current == 0) == (h->current == NULL), n, h->pub->current);
 		if (h->current == NULL)
 			continue;

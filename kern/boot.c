@@ -17,7 +17,10 @@
 #include "kern/page.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
+#include "kern/trace.h"
 
+#define TRACE_PART	256u	/* of all pages, for all trace rings together .. */
+#define TRACE_PAGES	256u	/* .. but not more */
 #define SPARE_SLOTS	1024u	/* empty slots that the first environment starts with, at least */
 
 struct exposed_system *system_info;
@@ -136,6 +139,7 @@ static void bookkeeping_init(const struct boot_param *b)
 {
 	const struct machine *m = b->machine;
 	size_t frame_bytes = (size_t)(end_ppn - first_ppn) * sizeof(struct frame);
+	uint32_t trace_pages;
 
 	static_assert(sizeof(struct exposed_hart) <= PAGE_SIZE && sizeof(struct exposed_system) <= PAGE_SIZE, "one page each");
 	system_info = boot_pages(PAGE_SIZE);
@@ -168,6 +172,10 @@ static void bookkeeping_init(const struct boot_param *b)
 	grace_ticks = slice_ticks / GRACE_DIVISOR;
 	for (unsigned i = 0; i < nharts; i++)
 		slice_init(&harts[i], i, m->hart[i].id, (struct exposed_hart *)((char *)hart_pages + i * PAGE_SIZE));
+	/* One page of so many is for the trace; more than that many would only take longer to clear. */
+	trace_pages = (end_ppn - first_ppn) / TRACE_PART < TRACE_PAGES ? (end_ppn - first_ppn) / TRACE_PART : TRACE_PAGES;
+	system_info->trace_pages = (trace_pages + nharts - 1) / nharts;
+	trace_rings = boot_memory((size_t)nharts * system_info->trace_pages * PAGE_SIZE);
 	console_init(m->uart.irq);
 }
 

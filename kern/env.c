@@ -10,6 +10,7 @@
 #include "kern/pct.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
+#include "kern/trace.h"
 #include "kern/upcall.h"
 #include "kern/user.h"
 
@@ -353,6 +354,14 @@ int env_destroy_step(struct env *e)
 
 /* ---- events ---- */
 
+void env_wake(struct env *e)
+{
+	e->x[10] = e->uarea->events & e->wait_mask;
+	e->entry_waits = false;
+	env_set_state(e, ENV_READY);
+	trace(arch_hart(), TRACE_RETURN, e->id, CALL_wait, e->x[10]);
+}
+
 void event_raise(struct env *e, uint64_t bits)
 {
 	struct hart *h = e->hart;
@@ -382,11 +391,8 @@ void event_raise(struct env *e, uint64_t bits)
 		harts_kick(arch_hart());
 	if (e->resume != RESUME_FRAME || !env_take(e))
 		return;
-	if (env_waits(e) && (e->uarea->events & e->wait_mask) != 0) {
-		e->x[10] = e->uarea->events & e->wait_mask;
-		e->entry_waits = false;
-		env_set_state(e, ENV_READY);
-	}
+	if (env_waits(e) && (e->uarea->events & e->wait_mask) != 0)
+		env_wake(e);
 	if (!env_waits(e) && (bits & e->event_up) != 0)
 		upcall_async(e, UP_EVENT);
 	env_open(e);

@@ -126,6 +126,8 @@ static inline void env_open(struct env *e)
 }
 /* Does what would go on next in e wait for an event? */
 static inline bool env_waits(const struct env *e) { return e->state == ENV_WAITING && (e->base_pc == 0 || e->entry_waits); }
+/* Its wait is over: an event has come, or the time. Its registers stand in x[]. */
+void env_wake(struct env *e);
 /* Fill in the registers of a lean one: pc, gp, a0, and zeros. */
 void env_fill_frame(struct env *e, long a0);
 /*

@@ -38,7 +38,7 @@ static long expose_page(ppn_t root, vaddr_t va, ppn_t ppn)
 }
 
 long sys_expose_bind(struct env *self, unsigned long ctx, unsigned long va, unsigned long region, unsigned long first,
-		     unsigned long npages)
+		     unsigned long npages, unsigned long machine)
 {
 	ppn_t root;
 	long err = ctx_map_root(self, ctx, &root);
@@ -51,6 +51,8 @@ long sys_expose_bind(struct env *self, unsigned long ctx, unsigned long va, unsi
 		return -E_INVAL;
 	if ((va & (PAGE_SIZE - 1)) != 0 || va >= SV39_USER_TOP || npages > (SV39_USER_TOP - va) >> PAGE_SHIFT)
 		return -E_INVAL;
+	if (region == EXPOSE_TRACE && cap_get(self, machine, CAP_MACHINE) == NULL)
+		return -E_NOCAP;
 	for (i = 0; i < npages; i++)
 		if ((err = expose_page(root, va + i * PAGE_SIZE, regions[region].first + first + i)) != 0)
 			break;

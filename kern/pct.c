@@ -5,10 +5,12 @@
 #include "kern/lock.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
+#include "kern/trace.h"
 
 /* a, which nobody will answer any more, is told. */
 static void tell(struct env *a, long err)
 {
+	trace(arch_hart(), TRACE_RETURN, a->id, CALL_pct_call, (uint64_t)err);
 	a->callee = NULL;
 	env_fill_frame(a, err);
 	env_open(a);
@@ -80,6 +82,7 @@ static void hand_over(struct env *from, struct env *to, uva_t pc, uint64_t a0)
 {
 	struct hart *h = from->hart;
 
+	trace(h, TRACE_TRANSFER, from->id, a0 == 0 ? CALL_pct_reply : a0 & PCT_SENT ? CALL_pct_send : CALL_pct_call, to->id);
 	to->resume = RESUME_FRAME;
 	memcpy(to->x, from->x, sizeof(to->x));
 	to->x[0] = pc;

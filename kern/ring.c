@@ -11,6 +11,7 @@
 #include "kern/shared.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
+#include "kern/trace.h"
 #include "kern/user.h"
 
 #define RX_BUDGET 64	/* packets per interrupt; nic.rx_more remembers the rest */
@@ -83,6 +84,7 @@ static bool ring_deliver(struct ring *r, const uint8_t *frame, size_t len)
 	u->time = (uint32_t)arch_time();
 	r->used_idx++;
 	s->received++;
+	trace(arch_hart(), TRACE_RECEIVED, r->owner->id, len, r->event);
 	dma_wmb();		/* packet and entry before the index that announces them */
 	WRITE_ONCE(s->used_idx, r->used_idx);
 	event_raise(r->owner, EV_RING(r->event));
@@ -245,6 +247,7 @@ long sys_net_send(struct env *self, unsigned long ring, unsigned long flow, unsi
 		frame_pin(t->pin[i] = p.page[i]);
 	r->in_flight++;
 	system_info->tx_packets++;
+	trace(self->hart, TRACE_SENT, self->id, p.len, 0);
 	return 0;
 }
 

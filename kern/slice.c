@@ -11,6 +11,7 @@
 #include "kern/pct.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
+#include "kern/trace.h"
 #include "kern/upcall.h"
 
 struct hart harts[HARTS_MAX];
@@ -62,13 +63,13 @@ void hart_leave(struct hart *h)
 
 static void hart_run(struct hart *h, struct env *e)
 {
+	trace(h, TRACE_SWITCH, e->id, 0, 0);
+	if (e->handler[UP_SLICE_BEGIN] != 0 && e->x[0] == e->handler[UP_SLICE_BEGIN])
+		trace(h, TRACE_UPCALL, e->id, UP_SLICE_BEGIN, 0);
 	if (e->resume == RESUME_LEAN)
 		env_fill_frame(e, 0);
-	if (env_waits(e)) {
-		e->x[10] = e->uarea->events & e->wait_mask;
-		e->entry_waits = false;
-		env_set_state(e, ENV_READY);
-	}
+	if (env_waits(e))
+		env_wake(e);
 	e->resume = RESUME_LEAN;
 	h->current = e;
 	if (e->hart != h && h->fp_owner == e->id)
@@ -188,6 +189,7 @@ struct env *slice_pick(struct hart *h)
 		return e;
 	}
 	/* Nobody, or only debtors: then the slice passes unused. */
+	trace(h, TRACE_SWITCH, 0, 0, 0);
 	ctx_activate(NULL);
 	wake = withheld || net_busy() ? now + slice_ticks : ~0ul;
 	arch_timer_set(next_deadline(h) < wake ? next_deadline(h) : wake);

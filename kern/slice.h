@@ -44,6 +44,7 @@ struct hart {
 	struct cap_list caps;
 	unsigned position;
 	bool deferred;		/* an upcall for current waits for the next interrupt */
+	struct trace_ring *trace;	/* what it does is written there; NULL: not traced */
 };
 
 extern struct hart harts[HARTS_MAX];

@@ -8,6 +8,7 @@
 #include "kern/lock.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
+#include "kern/trace.h"
 #include "kern/upcall.h"
 
 const sys_fn call_table[CALL_COUNT] = {
@@ -80,6 +81,7 @@ struct env *trap_interrupt(struct hart *h, uint64_t cause)
 		slice_timer(h);
 		break;
 	case IRQ_SOFTWARE:
+		trace_follow(h);
 		slice_told(h);
 		break;
 	case IRQ_EXTERNAL:
@@ -102,8 +104,10 @@ struct env *trap_exception(struct hart *h, uint64_t cause, uint64_t tval)
 	struct env *next;
 
 	lock_take(h);
-	if (cause != CAUSE_ILLEGAL || !arch_fp_wake(h, h->current))
+	if (cause != CAUSE_ILLEGAL || !arch_fp_wake(h, h->current)) {
+		trace(h, TRACE_FAULT, h->current->id, cause, tval);
 		upcall_fault(h->current, cause, tval);
+	}
 	next = next_to_run(h);
 	lock_give(h);
 	return next;

@@ -3,12 +3,14 @@
  */
 #include "kern/upcall.h"
 #include "kern/slice.h"
+#include "kern/trace.h"
 
 /* Put the interrupted state into the u-area and point the registers at the handler. */
 static void enter(struct env *e, unsigned kind, uint64_t cause, uint64_t tval)
 {
 	struct uarea *u = e->uarea;
 
+	trace(arch_hart(), TRACE_UPCALL, e->id, kind, 0);
 	u->pc = e->x[0];
 	u->cause = cause;
 	u->tval = tval;

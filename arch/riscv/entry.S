@@ -376,7 +376,7 @@ yield_long:
  * syscall_full() decides, as for every call after which somebody else runs.
  *   a0 self; sscratch number; t0..t3 lost; everything else the user's
  */
-transfer:
+	.macro	save_caller
 	.irp	n, 1, 2, 3, 4, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31
 	sd	x\n, E_X(\n)(a0)
 	.endr
@@ -391,7 +391,28 @@ transfer:
 	ld	sp, H_STACK(tp)
 	li	t1, 1
 	sd	t1, H_FRAME_SAVED(tp)
+	.endm
+
+transfer:
+	save_caller
 	call	syscall_full
+	j	trap_exit
+
+/*
+ * trap_traced - stvec points here while this hart is traced: as trap_entry, but without short roads. Every call is saved as a transfer
+ * is, and goes on in trace_call(), kern/trace.c.
+ */
+	.globl	trap_traced
+	.balign	4
+trap_traced:
+	csrrw	a0, sscratch, a0
+	beqz	a0, trap_kernel
+	sd	t0, E_X(5)(a0)
+	csrr	t0, scause
+	addi	t0, t0, -CAUSE_ECALL_U
+	bnez	t0, trap_slow
+	save_caller
+	call	trace_call
 	/* fall through */
 
 /*

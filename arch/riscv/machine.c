@@ -438,6 +438,13 @@ void arch_machine_init(const struct machine *m)
 
 /* ---- traps ---- */
 
+extern char trap_entry[], trap_traced[];
+
+void arch_trace(bool on)
+{
+	csr_write(stvec, (uint64_t)(on ? trap_traced : trap_entry));
+}
+
 /* From trap_slow: everything of the running environment is saved. */
 struct env *arch_trap(struct hart *h)
 {

@@ -46,7 +46,7 @@
 #define SSTATUS_FS_CLEAN 0x4000
 
 #define CAUSE_ECALL_U	8
-#define CALLS		40		/* system calls; those below TRANSFERS_END but null are transfers */
+#define CALLS		41		/* system calls; those below TRANSFERS_END but null are transfers */
 #define TRANSFERS_END	4
 #define CALL_DELETE	10
 #define FAST_END	5		/* and yield */

@@ -286,11 +286,13 @@
 	 * region: enum expose_region. \
 	 * first: page within the region. \
 	 * npages: 1..PAGES_MAX. \
+	 * machine: for EXPOSE_TRACE a MACHINE; otherwise ignored. \
 	 * Result: pages mapped; fewer than npages when a table is missing for a later one, and the error when for the first. \
 	 * Errors: E_NOCAP, E_RIGHTS; E_INVAL: address, region, or pages outside of it; E_NOTABLE. \
 	 * Notes: replaces what was bound there, and is undone by page_unbind(). No capability stands for such a page. \
 	 */ \
-	X(expose_bind, 5, unsigned long, ctx, unsigned long, va, unsigned long, region, unsigned long, first, unsigned long, npages) \
+	X(expose_bind, 6, unsigned long, ctx, unsigned long, va, unsigned long, region, unsigned long, first, unsigned long, npages, \
+		unsigned long, machine) \
 	/* \
 	 * Make a page a new environment, stopped and empty. \
 	 * slot: page capability with all rights, the only one of its page, unbound and unpinned. \
@@ -433,7 +435,17 @@
 	 * Result: does not return. \
 	 * Errors: E_NOCAP, E_INVAL. \
 	 */ \
-	X(poweroff, 2, unsigned long, slot, unsigned long, code)
+	X(poweroff, 2, unsigned long, slot, unsigned long, code) \
+	/* \
+	 * Begin or end to write what all harts do into their trace rings (struct trace_ring). \
+	 * slot: MACHINE. \
+	 * on: 1 or 0. \
+	 * Result: 0. \
+	 * Errors: E_NOCAP, E_INVAL. \
+	 * Notes: another hart follows at the interrupt that it is sent. The first time makes the region EXPOSE_TRACE; the rings are never \
+	 * cleared afterwards. \
+	 */ \
+	X(trace_set, 2, unsigned long, slot, unsigned long, on)
 
 enum exos_call {
 #define X(name, ...) CALL_##name,

@@ -1,5 +1,5 @@
 /*
- * expose.h - the kernel's own bookkeeping, readable by everyone
+ * expose.h - the kernel's own bookkeeping, readable by everyone; and the trace, by those who may
  *
  * expose_bind() maps pages of these regions read-only. Nothing here is a kernel address. Values may change while they
  * are read; each word is consistent in itself. Every region starts with a version or is an array whose record size
@@ -15,6 +15,7 @@ enum expose_region {
 	EXPOSE_FRAMES,		/* array of struct frame, index = frame number - first_frame */
 	EXPOSE_ENVS,		/* array of struct exposed_env, index = env number & ENV_INDEX_MASK */
 	EXPOSE_HARTS,		/* one page per hart: struct exposed_hart */
+	EXPOSE_TRACE,		/* trace_pages per hart: struct trace_ring. Needs a MACHINE capability; exists since trace_set() */
 	EXPOSE_REGIONS
 };
 
@@ -94,7 +95,8 @@ struct exposed_system {
 	uint64_t rx_packets, rx_unclaimed, rx_dropped, tx_packets, tx_refused;
 	uint32_t nic_present, nic_broken;
 	uint8_t  mac[6], zero[2];
-	uint32_t filters, zero2;
+	uint32_t filters;
+	uint32_t trace_pages;	/* of each ring in EXPOSE_TRACE */
 };
 
 #endif

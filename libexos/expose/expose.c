@@ -10,6 +10,7 @@
 struct view {
 	char *va;
 	enum expose_region region;
+	unsigned int machine;	/* slot that shows the right to it, where one is needed */
 };
 
 /* Bindings are not inherited by a copy of the program, for no capability stands for them: there they are made page by page. */
@@ -21,14 +22,14 @@ static bool bind_again(void *arg, void *va, unsigned int access)
 
 	if (access != PROT_R)
 		return false;
-	r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1);
+	r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1, v->machine);
 	if (r == -E_NOTABLE && vm_table(ctx_slot(), (unsigned long)va, 0) == 0)
-		r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1);
+		r = sys_expose_bind(ctx_slot(), (unsigned long)va, v->region, page, 1, v->machine);
 	return r == 1;
 }
 
 /* The region, mapped once; *at remembers where. */
-static const volatile void *mapped(enum expose_region region, size_t bytes, const volatile void **at)
+static const volatile void *mapped_with(unsigned int machine, enum expose_region region, size_t bytes, const volatile void **at)
 {
 	static struct view views[EXPOSE_REGIONS];
 	size_t npages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE, done = 0;
@@ -42,7 +43,7 @@ static const volatile void *mapped(enum expose_region region, size_t bytes, cons
 	while (done < npages) {
 		size_t n = npages - done < PAGES_MAX ? npages - done : PAGES_MAX;
 		unsigned long to = (unsigned long)va + done * PAGE_SIZE;
-		long r = sys_expose_bind(ctx_slot(), to, region, done, n);
+		long r = sys_expose_bind(ctx_slot(), to, region, done, n, machine);
 
 		if (r == -E_NOTABLE)
 			r = vm_table(ctx_slot(), to, 0);
@@ -53,10 +54,15 @@ static const volatile void *mapped(enum expose_region region, size_t bytes, cons
 		}
 		done += (size_t)r;
 	}
-	views[region] = (struct view){ va, region };
+	views[region] = (struct view){ va, region, machine };
 	vm_handle(va, bytes, bind_again, &views[region]);
 	*at = va;
 	return va;
+}
+
+static const volatile void *mapped(enum expose_region region, size_t bytes, const volatile void **at)
+{
+	return mapped_with(0, region, bytes, at);
 }
 
 const volatile struct exposed_system *exposed_system(void)
@@ -108,4 +114,16 @@ const volatile struct exposed_hart *exposed_hart(unsigned int hart)
 		return NULL;
 	harts = mapped(EXPOSE_HARTS, s->nharts * PAGE_SIZE, &at);
 	return harts != NULL ? (const volatile struct exposed_hart *)(harts + hart * PAGE_SIZE) : NULL;
+}
+
+const volatile struct trace_ring *exposed_trace(unsigned int hart, unsigned int machine)
+{
+	static const volatile void *at;
+	const volatile struct exposed_system *s = exposed_system();
+	const volatile char *rings;
+
+	if (s == NULL || hart >= s->nharts)
+		return NULL;
+	rings = mapped_with(machine, EXPOSE_TRACE, s->nharts * s->trace_pages * PAGE_SIZE, &at);
+	return rings != NULL ? (const volatile struct trace_ring *)(rings + hart * s->trace_pages * PAGE_SIZE) : NULL;
 }

@@ -8,6 +8,7 @@
 #define EXPOSED_H
 
 #include <exos/expose.h>
+#include <exos/trace.h>
 
 const volatile struct exposed_system *exposed_system(void);
 
@@ -24,5 +25,8 @@ const volatile struct frame *exposed_frames(void);
 const volatile struct frame *exposed_frame(uint64_t frame);
 
 const volatile struct exposed_hart *exposed_hart(unsigned int hart);
+
+/* The trace ring of a hart, by a MACHINE capability; NULL also before the first sys_trace_set(). */
+const volatile struct trace_ring *exposed_trace(unsigned int hart, unsigned int machine);
 
 #endif

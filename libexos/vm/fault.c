@@ -61,12 +61,12 @@ static bool sole_owner(unsigned int slot)
 	if (sys_cap_info(slot, &info) < 0 || !(info.rights & PROT_W))
 		return false;
 	if (first_frame == 0) {
-		if (sys_expose_bind(ctx_slot(), LAYOUT_PEEK, EXPOSE_SYSTEM, 0, 1) != 1)
+		if (sys_expose_bind(ctx_slot(), LAYOUT_PEEK, EXPOSE_SYSTEM, 0, 1, 0) != 1)
 			return false;
 		first_frame = ((const volatile struct exposed_system *)LAYOUT_PEEK)->first_frame;
 	}
 	index = info.object - first_frame;
-	if (sys_expose_bind(ctx_slot(), LAYOUT_PEEK, EXPOSE_FRAMES, index * sizeof(struct frame) / PAGE_SIZE, 1) != 1)
+	if (sys_expose_bind(ctx_slot(), LAYOUT_PEEK, EXPOSE_FRAMES, index * sizeof(struct frame) / PAGE_SIZE, 1, 0) != 1)
 		return false;
 	return ((const volatile struct frame *)LAYOUT_PEEK)[index % (PAGE_SIZE / sizeof(struct frame))].ncaps == 1;
 }

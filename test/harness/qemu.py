@@ -94,7 +94,8 @@ class Machine:
         append     boot arguments; "report=semihosting" is added here
         net        "user" (NAT with forwarded ports), "none", "dgram:LOCAL:REMOTE" (Ethernet frames over two unix datagram
                    sockets), "tap:INTERFACE"
-        icount     one instruction per virtual nanosecond, so that counters count instructions exactly
+        icount     one instruction per virtual nanosecond, so that counters count instructions exactly; a number n: 2^n nanoseconds
+                   for each, and time in which nobody runs passes at once
         gdb        offer a gdb stub; its port is self.gdb_port
         paused     do not start the harts (until QMP "cont" or gdb's "continue")
         wire       join an Ethernet peer of ours to NET=user: self.wire (wire.py), which sends and sees raw frames
@@ -138,8 +139,8 @@ class Machine:
         line += ["-serial", "chardev:console", "-semihosting-config", "enable=on,target=native,chardev=report"]
         line += ["-qmp", f"unix:{self._folder}/qmp"]
         line += self._net_options()
-        if self.icount:
-            line += ["-icount", "shift=0"]
+        if self.icount is not False:
+            line += ["-icount", "shift=0" if self.icount is True else f"shift={self.icount},sleep=off"]
         if self.gdb:
             self.gdb_port = _free_port()
             line += ["-gdb", f"tcp:127.0.0.1:{self.gdb_port}"]
@@ -326,8 +327,8 @@ class Machine:
         """Type a line at the shell's prompt and return what it prints before the next prompt."""
         start = len(self.console_text())
         self.send(line + "\n")
-        match = self.expect(r"(?s).*?\n(.*?)exos\$ $", timeout, start)
-        return match.group(1)
+        match = self.expect(r"exos\$ $", timeout, start)        # one look at each place: the text may be long
+        return self.console_text()[start:match.start()].partition("\n")[2]
 
     def is_up(self):
         with self._changed:

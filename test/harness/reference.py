@@ -31,7 +31,7 @@ GROUPS = (
     ("Memory", "page_alloc page_bind page_unbind page_protect page_batch page_join page_split table_bind table_unbind ctx_create expose_bind"),
     ("Environments", "env_create env_captab env_set env_regs"),
     ("Network", "flow_derive ring_create ring_buffer filter_bind net_send"),
-    ("Console and machine", "console_write console_read console_bind poweroff"),
+    ("Console and machine", "console_write console_read console_bind poweroff trace_set"),
 )
 
 

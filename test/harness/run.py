@@ -5,6 +5,7 @@
   serve        no terminal: one JSON line on stdout when the system answers, then until SIGTERM
   test NAME    the guest test tests/NAME: its verdict is the exit code
   bench        the benchmarks: a table, and build/bench.json
+  trace NAME   run that program with everything traced: build/trace.json for a viewer, and a summary
   qemu-gdb     like qemu, stopped at the first instruction and waiting for gdb
   gdb          attach gdb to a machine started by qemu-gdb (--prog NAME stops in the main of that program)
 
@@ -30,6 +31,7 @@ import common
 import console
 import qemu
 import tools
+import traces
 import wire
 from common import BUDGET, ENVIRONMENT, FAIL, PASS, USAGE, Stop, complain, relative, say
 
@@ -40,7 +42,7 @@ MEM_MIN, MEM_MAX = 24, 16384    # MiB; with less, what init promises to the serv
 
 def options(argv):
     parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
-    parser.add_argument("command", choices=["qemu", "serve", "test", "bench", "qemu-gdb", "gdb"])
+    parser.add_argument("command", choices=["qemu", "serve", "test", "bench", "trace", "qemu-gdb", "gdb"])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--harts", default=os.environ.get("HARTS") or "1")
     parser.add_argument("--mem", default=os.environ.get("MEM") or None)
@@ -49,6 +51,7 @@ def options(argv):
     parser.add_argument("--tree", default=os.environ.get("TREE") or "rv64")
     parser.add_argument("--budget", type=float, default=None)
     parser.add_argument("--prog", default=os.environ.get("PROG") or None)
+    parser.add_argument("--icount", type=int, default=False, help="test, trace: 2^N nanoseconds for each instruction, the same in every run")
     parser.add_argument("--no-build", action="store_true")
     args = parser.parse_args(argv)
     if args.tree not in TREES:
@@ -142,7 +145,7 @@ def command_test(args):
 
 def guest_test(args, name):
     """Run one guest test. Returns (exit code, what went wrong); a pass needs exit code 0 and a verdict on the report channel."""
-    with machine(args, append=f"test={name} {args.append}".strip()) as m:
+    with machine(args, icount=args.icount, append=f"test={name} {args.append}".strip()) as m:
         try:
             code = m.wait(args.budget or 60)
         except qemu.BootTimeout as late:
@@ -221,6 +224,36 @@ def command_bench(args):
     return PASS
 
 
+def program(args):
+    """The program that PROG names, as a file of the tree."""
+    folder = os.path.join(common.tree(args.tree), "user")
+    found = [p for p in (os.path.join(folder, f, args.prog) for f in ("bin", "tests", "bench")) if os.path.exists(p)]
+    if not found:
+        raise Stop(USAGE, f"there is no program {args.prog} in {relative(folder)}.")
+    return found[0]
+
+
+def command_trace(args):
+    """PROG may have arguments, behind colons: matmul:20."""
+    command = args.name or args.prog
+    if not command or " " in command:
+        raise Stop(USAGE, "which program? make trace PROG=NAME[:ARGUMENT...]")
+    args.prog = command.split(":")[0]
+    program(args)
+    with machine(args, icount=args.icount, append=f"trace={command} {args.append}".strip()) as m:
+        try:
+            code = m.wait(args.budget or 300)
+        except qemu.BootTimeout as late:
+            raise Stop(BUDGET, f"trace: {late}") from None
+        lines = m.report_lines()
+        if code != 0:
+            raise Stop(code, f"trace {command}: exit code {code}.\n{m.tail()}")
+    path = os.path.join(common.BUILD, "trace.json")
+    print(traces.write(lines, path))
+    print(f"\nwritten: {relative(path)} (open it in ui.perfetto.dev or chrome://tracing), {relative(os.path.splitext(path)[0] + '.txt')}")
+    return PASS
+
+
 def gdb_port_file(args):
     return os.path.join(common.tree(args.tree), "gdb-port")
 
@@ -241,16 +274,13 @@ def command_gdb(args):
     line = ["gdb-multiarch", "-q", os.path.join(folder, "exos.elf"), "-ex", "set confirm off", "-ex", "set architecture riscv:rv64",
             "-x", os.path.join(common.ROOT, "test", "harness", "exos_gdb.py"), "-ex", f"target remote 127.0.0.1:{port}"]
     if args.prog:
-        found = [p for p in (os.path.join(folder, "user", f, args.prog) for f in ("bin", "tests", "bench")) if os.path.exists(p)]
-        if not found:
-            raise Stop(USAGE, f"there is no program {args.prog} in {relative(folder)}/user.")
         # All programs are linked at one address: a plain breakpoint would be met by all of them.
-        line += ["-ex", f"add-symbol-file {found[0]}", "-ex", f"exos break {args.prog} main"]
+        line += ["-ex", f"add-symbol-file {program(args)}", "-ex", f"exos break {args.prog} main"]
     return subprocess.call(line)
 
 
 COMMANDS = {"qemu": command_qemu, "qemu-gdb": command_qemu, "serve": command_serve, "test": command_test,
-            "bench": command_bench, "gdb": command_gdb}
+            "bench": command_bench, "trace": command_trace, "gdb": command_gdb}
 
 
 def leave(number, _frame):

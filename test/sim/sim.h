@@ -105,6 +105,7 @@ struct sim_cpu {
 	asid_t asid;
 };
 extern struct sim_cpu sim_cpu;
+extern bool sim_traced[HARTS_MAX];	/* the kernel has chosen the trap vector of a traced hart */
 
 /* What runs: harts[0].current. */
 struct env *sim_current(void);

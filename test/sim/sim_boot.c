@@ -90,6 +90,7 @@ void sim_boot(const struct sim_config *config)
 	b.image = make_image(&b.image_bytes);
 	b.entered = sim_now;
 	memset(&sim_cpu, 0, sizeof(sim_cpu));
+	memset(sim_traced, 0, sizeof(sim_traced));
 	sim_init_env = kern_boot(&b);
 	memcpy(sim_cpu.x, sim_init_env->x, sizeof(sim_cpu.x));
 	sim_audit = !config->unwatched;

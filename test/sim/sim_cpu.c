@@ -8,6 +8,7 @@
 
 #include "kern/audit.h"
 #include "kern/syscall.h"
+#include "kern/trace.h"
 #include "test/sim/sim.h"
 
 enum { RA = 1, SP = 2, GP = 3, TP = 4, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A7 = 17, T3 = 28, T6 = 31 };
@@ -15,6 +16,12 @@ enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_BREAK = 3, CAUSE_LOAD_MISALIGNED = 4, C
 
 struct sim_cpu sim_cpu;
 bool sim_audit = true;
+bool sim_traced[HARTS_MAX];
+
+void arch_trace(bool on)
+{
+	sim_traced[arch_hart()->index] = on;
+}
 
 struct env *sim_current(void)
 {
@@ -73,7 +80,7 @@ void sim_exception(uint64_t cause, uint64_t tval)
 	struct env *e = sim_current();
 	struct uarea *u = e->uarea;
 
-	if (u->held != 0 || e->handler[UP_FAULT] == 0) {
+	if (u->held != 0 || e->handler[UP_FAULT] == 0 || sim_traced[arch_hart()->index]) {
 		sim_counts.slow_exceptions++;
 		save();
 		restore(trap_exception(arch_hart(), cause, tval));
@@ -119,6 +126,13 @@ static void ecall(void)
 
 	sim_counts.calls++;
 	sim_cpu.x[0] += 4;
+	if (sim_traced[arch_hart()->index]) {
+		/* trap_traced: every call is saved as a transfer is. */
+		sim_cpu.x[T0] = sim_cpu.x[T1] = sim_cpu.x[T2] = sim_cpu.x[T3] = 0;
+		save();
+		restore(trace_call(e, a[0], a[1], a[2], a[3], a[4], a[5], n));
+		return;
+	}
 	if (n == CALL_cap_delete && page_delete(e, a[0])) {
 		sim_cpu.x[A0] = 0;
 		goto done;

@@ -25,10 +25,11 @@ static const char *const shapes[CALL_COUNT] = {
 	[CALL_cap_revoke] = "s",	[CALL_cap_info] = "su",		[CALL_cap_word] = "sw",		[CALL_object_end] = "s",
 	[CALL_page_alloc] = "enFo",	[CALL_page_bind] = "cvpNP",	[CALL_page_unbind] = "cvN",	[CALL_page_protect] = "cvNP",
 	[CALL_page_join] = "p",		[CALL_page_split] = "pn",	[CALL_page_batch] = "cbz",	[CALL_table_bind] = "cvLa",	[CALL_table_unbind] = "cvL",	[CALL_ctx_create] = "a",
-	[CALL_expose_bind] = "cvzzN",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
+	[CALL_expose_bind] = "cvzzNM",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
 	[CALL_env_regs] = "ezu",	[CALL_slice_bind] = "lxye",	[CALL_flow_derive] = "fabR",	[CALL_ring_create] = "apj",
 	[CALL_ring_buffer] = "rjp",	[CALL_filter_bind] = "afrbz",	[CALL_net_send] = "rfbzw",	[CALL_console_write] = "Cbz",
 	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_poweroff] = "sz",
+	[CALL_trace_set] = "Mo",
 };
 
 static unsigned byte(struct sim_drive *d)

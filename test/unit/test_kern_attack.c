@@ -793,7 +793,7 @@ ATTACK(c5_one_kind_for_another)
 		{ CALL_filter_bind, 0, CAP_PAGE }, { CALL_filter_bind, 1, CAP_FLOW }, { CALL_filter_bind, 2, CAP_RING },
 		{ CALL_net_send, 0, CAP_RING }, { CALL_net_send, 1, CAP_FLOW }, { CALL_console_write, 0, CAP_CONSOLE },
 		{ CALL_console_read, 0, CAP_CONSOLE }, { CALL_console_bind, 0, CAP_CONSOLE },
-		{ CALL_poweroff, 0, CAP_MACHINE },
+		{ CALL_poweroff, 0, CAP_MACHINE }, { CALL_trace_set, 0, CAP_MACHINE },
 	};
 	unsigned slot[CAP_TYPES] = { 0 };
 
@@ -1257,6 +1257,221 @@ ATTACK(s12_old_data)
 	assert_int_equal(sim_cpu.x[5] | sim_cpu.x[6] | sim_cpu.x[10], 0);
 }
 
+/* ---- time ---- */
+
+static struct uarea victims_uarea;
+
+/* From now on the attacker and the victim have one slice each, in turn, and nobody else has any. */
+static void share_time(void)
+{
+	victims_uarea = *victim.env->uarea;
+	answers(init, 0, slice_bind, SLOT_SLICES, 0, SLICES, 0);
+	answers(init, 0, slice_bind, SLOT_SLICES, 40, 1, victim.slot);
+	answers(h, 0, slice_bind, SLICES_SLOT, 9, 1, SIM_SLOT_SELF);
+	/* Whoever runs now lives on its last borrowed slice. */
+	for (unsigned n = 0; n < 4; n++)
+		sim_next_timer();
+}
+
+static void give_time_back(void)
+{
+	answers(init, 0, slice_bind, SLOT_SLICES, 0, SLICES, SLOT_SELF);
+	/* But for the end of its slice the victim was told nothing. */
+	victim.env->uarea->slice_end = victims_uarea.slice_end;
+}
+
+/* Until time has passed for so many slices; whenever the attacker runs, it takes its turn. */
+static void compete(unsigned slices, void (*turn)(void))
+{
+	ticks_t end = sim_now + slices * slice_ticks;
+
+	while (sim_now < end) {
+		if (turn != NULL && sim_current() == h)
+			turn();
+		else
+			sim_next_timer();
+	}
+}
+
+ATTACK(p1_more_slices_than_the_capability_covers)
+{
+	struct sim_child helper[6];
+	unsigned sum;
+
+	for (unsigned i = 0; i < SLICES; i++)
+		if (i < 8 || i >= 12)
+			refused(h, E_INVAL, slice_bind, SLICES_SLOT, i, 1, SIM_SLOT_SELF);
+	refused(h, E_INVAL, slice_bind, SLICES_SLOT, 8, 5, SIM_SLOT_SELF);
+	refused(h, E_INVAL, slice_bind, SLICES_SLOT, 7, 2, SIM_SLOT_SELF);
+	refused(h, E_INVAL, slice_bind, SLICES_SLOT, ~0ul, 2, SIM_SLOT_SELF);
+	refused(h, E_INVAL, slice_bind, SLICES_SLOT, 8, ~0ul, SIM_SLOT_SELF);
+	refused(h, E_INVAL, cap_copy, 0, SLICES_SLOT, FIRST_FREE, RIGHT_BIND, 7, 5);
+	/* Many names for four slices are four slices. */
+	for (unsigned i = 0; i < ARRAY_SIZE(helper); i++) {
+		helper[i] = sim_child(h, 20);
+		answers(h, 0, cap_copy, 0, SLICES_SLOT, FIRST_FREE + 50 + i, RIGHT_BIND, 8, 4);
+		answers(h, 0, slice_bind, FIRST_FREE + 50 + i, 8, 4, helper[i].slot);
+		answers(h, 0, slice_bind, SLICES_SLOT, 8 + i % 4, 1, SIM_SLOT_SELF);
+		sum = h->pub->nslices;
+		for (unsigned k = 0; k <= i; k++)
+			sum += helper[k].env->pub->nslices;
+		assert_int_equal(sum, 4);
+	}
+	/* The slices go with the capability. */
+	answers(init, 0, cap_revoke, SLOT_SLICES);
+	assert_int_equal(h->pub->nslices + helper[5].env->pub->nslices, 0);
+}
+
+ATTACK(p2_all_of_the_grace_every_time)
+{
+	uint64_t theirs, ours, most = 0;
+
+	answers(h, 0, env_set, 0, ENV_HANDLER, UP_SLICE_END, SIM_CODE);
+	share_time();
+	theirs = h->pub->used;
+	ours = victim.env->pub->used;
+	for (unsigned i = 0; i < 400; i++) {
+		sim_next_timer();		/* it does not answer */
+		h->uarea->held = 0;
+		if (h->pub->debt > most)
+			most = h->pub->debt;
+	}
+	theirs = h->pub->used - theirs;
+	ours = victim.env->pub->used - ours;
+	/* Debt of up to a slice, and the slices that it was withheld for. */
+	assert_in_range(most, slice_ticks - grace_ticks, slice_ticks + grace_ticks);
+	assert_true(theirs <= ours + 2 * slice_ticks);	/* without: eight slices more */
+	assert_true(theirs >= ours - ours / 16);
+	give_time_back();
+}
+
+static ticks_t own_account;
+
+static void until_just_before_the_tick(void)
+{
+	ticks_t start = sim_now, left = harts[0].slice_end - sim_now;
+
+	if (left > 1)
+		sim_now += left - 1;
+	own_account += sim_now - start;
+	sim_call(h, wait, 0, harts[0].slice_end + 1);
+}
+
+ATTACK(p3_asleep_whenever_the_tick_comes)
+{
+	uint64_t theirs, ours;
+
+	share_time();
+	theirs = h->pub->used;
+	ours = victim.env->pub->used;
+	own_account = 0;
+	compete(300, until_just_before_the_tick);
+	theirs = h->pub->used - theirs;
+	ours = victim.env->pub->used - ours;
+	assert_true(own_account > 100 * slice_ticks);
+	assert_in_range(theirs, own_account - slice_ticks, own_account + slice_ticks);
+	assert_true(ours + slice_ticks >= theirs);
+	give_time_back();
+}
+
+ATTACK(p4_time_given_in_a_ring)
+{
+	struct sim_child a = sim_child(h, 20), b = sim_child(h, 20), dead = sim_child(h, 20);
+	struct env *const all[] = { init, victim.env, h, a.env, b.env };
+	uint64_t sum, idle;
+	ticks_t end, start;
+	unsigned next[3] = { a.slot, 60, 60 };
+
+	answers(h, 0, cap_grant, b.slot, a.slot, 60, RIGHT_YIELD, 0, 0);
+	answers(h, 0, cap_grant, SIM_SLOT_SELF, b.slot, 60, RIGHT_YIELD, 0, 0);
+	answers(h, 0, env_set, dead.slot, ENV_RUN, 0);
+	share_time();
+	while (sim_current() != h)
+		sim_next_timer();
+	refused(h, E_DEAD, yield, dead.slot);
+	answers(h, 0, object_end, dead.slot);
+	refused(h, E_NOCAP, yield, dead.slot);
+	/* However often it goes round, it ends when it was to end. */
+	end = harts[0].slice_end;
+	for (unsigned i = 0; i < 300; i++) {
+		sim_call(sim_current(), yield, next[i % 3]);
+		assert_int_equal(harts[0].slice_end, end);
+		assert_ptr_equal(sim_current(), i % 3 == 0 ? a.env : i % 3 == 1 ? b.env : h);
+	}
+	/* What is charged to all is what passes. */
+	sum = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		sum += all[i]->pub->used;
+	start = harts[0].since;
+	idle = harts[0].pub->idle;
+	for (unsigned i = 0; i < 300; i++) {
+		if (sim_now + 7 < harts[0].slice_end && (sim_current() == h || sim_current() == a.env || sim_current() == b.env)) {
+			sim_now += 7;
+			sim_call(sim_current(), yield, sim_current() == h ? a.slot : 60);
+		} else {
+			sim_next_timer();
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		sum -= all[i]->pub->used;
+	assert_int_equal(-sum + harts[0].pub->idle - idle, harts[0].since - start);
+	give_time_back();
+}
+
+static void alarm_at_once(void)
+{
+	sim_now++;
+	sim_call(h, wait, 0, sim_now + 1);
+}
+
+ATTACK(p5_alarms_without_end)
+{
+	uint64_t ours, interrupts;
+
+	share_time();
+	ours = victim.env->pub->used;
+	interrupts = harts[0].pub->timer_interrupts;
+	compete(200, alarm_at_once);
+	ours = victim.env->pub->used - ours;
+	assert_true(ours >= 190 * slice_ticks);		/* the sleeper's time is the victim's */
+	assert_true(harts[0].pub->timer_interrupts - interrupts <= 3 * 200);
+	/* An alarm rings in nobody else's slice. */
+	while (sim_current() != h)
+		sim_next_timer();
+	answers(h, SIM_SWITCHED, wait, 0, sim_now + 1);
+	assert_ptr_equal(sim_current(), victim.env);
+	assert_int_equal(sim_timer[0], harts[0].slice_end);
+	/* In the past, ten thousand of them: each is answered at once. */
+	while (sim_current() != h)
+		sim_next_timer();
+	sim_audit = false;
+	for (unsigned i = 0; i < 10000; i++)
+		answers(h, 0, wait, 0, 1);
+	sim_audit = true;
+	assert_ptr_equal(sim_current(), h);
+	give_time_back();
+}
+
+ATTACK(p8_nothing_can_be_told_to_it)
+{
+	uint64_t theirs, ours;
+
+	answers(h, 0, env_set, 0, ENV_HANDLER, UP_SLICE_END, SIM_CODE);
+	h->uarea->held = 1;
+	share_time();
+	theirs = h->pub->used;
+	ours = victim.env->pub->used;
+	compete(400, NULL);
+	theirs = h->pub->used - theirs;
+	ours = victim.env->pub->used - ours;
+	assert_true(theirs <= ours + 2 * slice_ticks);
+	assert_true(theirs >= ours - ours / 16);
+	assert_int_equal(h->state, ENV_READY);
+	assert_int_equal(h->uarea->pending, 1u << UP_SLICE_END);
+	h->uarea->held = 0;
+	give_time_back();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1295,6 +1510,12 @@ int main(void)
 		cmocka_unit_test(s9_numbers_that_the_firmware_knows),
 		cmocka_unit_test(s10_replies_hold_nothing_of_the_kernel),
 		cmocka_unit_test(s12_old_data),
+		cmocka_unit_test(p1_more_slices_than_the_capability_covers),
+		cmocka_unit_test(p2_all_of_the_grace_every_time),
+		cmocka_unit_test(p3_asleep_whenever_the_tick_comes),
+		cmocka_unit_test(p4_time_given_in_a_ring),
+		cmocka_unit_test(p5_alarms_without_end),
+		cmocka_unit_test(p8_nothing_can_be_told_to_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

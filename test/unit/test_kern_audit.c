@@ -10,6 +10,7 @@
 #include "exos/ring.h"
 #include "kern/flow.h"
 #include "kern/ring.h"
+#include "kern/trace.h"
 #include "kern_test.h"
 
 #define PAGE2M	(1ul << 21)
@@ -466,6 +467,15 @@ static void slice_given_to_another(void)
 	harts[0].slice[10].env = a.env;
 	harts[0].pub->slice[10] = a.id;
 }
+static void traced_into_anothers_ring(void) { harts[0].trace = (struct trace_ring *)((char *)trace_ring(&harts[0]) + PAGE_SIZE); }
+static void traced_into_what_nobody_sees(void) { harts[0].trace = trace_ring(&harts[0]); }
+
+static void traced_beyond_the_end(void)
+{
+	answers(init, 0, trace_set, SLOT_MACHINE, 1);
+	harts[0].trace->size++;
+}
+
 static void slice_told_wrong(void) { harts[0].pub->slice[20] = b.id; }
 static void slice_that_runs_beyond_the_last(void) { harts[0].position = SLICES; }
 static void runs_told_wrong(void) { harts[0].pub->current = b.id; }
@@ -747,6 +757,9 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(slice_without_the_right, "s->by->type == CAP_SLICE"),
 	C(slices_miscounted, "env_table[i]->audit_count == env_table[i]->pub->nslices"),
 	C(slice_given_to_another, "env_table[i]->audit_count == env_table[i]->pub->nslices"),
+	C(traced_into_anothers_ring, "h->trace == trace_ring(h)"),
+	C(traced_into_what_nobody_sees, "h->trace == trace_ring(h)"),
+	C(traced_beyond_the_end, "h->trace->size"),
 	C(slice_told_wrong, "h->pub->slice[i] == (s->env != NULL ? s->env->id : 0)"),
 	C(slice_that_runs_beyond_the_last, "h->position < SLICES"),
 	C(runs_told_wrong, "h->pub->current == h->payer_id"),

@@ -148,6 +148,7 @@ static void list(void)
 	add(CALL_console_read, "NOCAP FAULT", SLOT_CONSOLE, ROOM, 10, 0, 0, 0);
 	add(CALL_console_bind, "NOCAP INVAL", SLOT_CONSOLE, 0, 0, 0, 0, 0);
 	add(CALL_poweroff, "NOCAP INVAL", SLOT_MACHINE, 3, 0, 0, 0, 0);
+	add(CALL_trace_set, "NOCAP INVAL", SLOT_MACHINE, 1, 0, 0, 0, 0);
 	add(CALL_wait, "INVAL", EV_USER(4), 0, 0, 0, 0, 0);
 	add(CALL_yield, "NOCAP RIGHTS DEAD BUSY", 0, 0, 0, 0, 0, 0);
 }

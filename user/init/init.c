@@ -159,6 +159,8 @@ static int give_all(const struct service *v, struct proc_grant *grants, unsigned
 
 	if (v->gives & GIVE_CONSOLE)
 		give(grants, n, "console", SLOT_CONSOLE, RIGHT_USE);
+	if (v->gives & GIVE_MACHINE)
+		give(grants, n, "machine", SLOT_MACHINE, RIGHT_USE);
 	if (v->gives & (GIVE_NETPAGE | GIVE_NETPAGE_RW))
 		give(grants, n, "netpage", net_slot, v->gives & GIVE_NETPAGE_RW ? PROT_R | PROT_W : PROT_R);
 	if ((v->gives & GIVE_ARCHIVE) && b->archive_pages > 0) {
@@ -289,16 +291,19 @@ static const char *option(int argc, char **argv, const char *name)
 int main(int argc, char **argv)
 {
 	const char *test = option(argc, argv, "test=");
+	const char *trace = option(argc, argv, "trace=");
 	const char *bench = option(argc, argv, "bench");
 	char file[96];
 
 	sys_cap_word(SLOT_SELF, env_name_word("init"));
 	if (test != NULL) {
 		snprintf(file, sizeof(file), "tests/%s", test);
-		run_trial(file, test);
+		run_trial(file, test, NULL);
 	}
+	if (trace != NULL)
+		run_trial("bin/tracer", "tracer", trace);
 	if (bench != NULL)
-		run_trial("bench/bench", "bench");
+		run_trial("bench/bench", "bench", NULL);
 	make_net_page();
 	slices_begin();
 	leave_to_borrow();

@@ -20,6 +20,7 @@ enum {
 	GIVE_SLICES = 16,	/* slices to share out among its children */
 	NEEDS_NIC = 32,		/* not started when there is no network device */
 	GIVE_CONTROL = 64,	/* over the programs started before it, as "env.NAME" */
+	GIVE_MACHINE = 256,	/* to switch it off, to report, and to see what everybody does (trace) */
 	ENDS_MACHINE = 128,	/* when it exits, the machine is switched off with its status */
 };
 
@@ -66,7 +67,7 @@ void power_off(int status) __attribute__((noreturn));
 
 /* ---- the two lives ---- */
 
-/* init.c: the services, for ever. trial.c: one guest test, or the benchmarks, and off. */
-void run_trial(const char *file, const char *name) __attribute__((noreturn));
+/* init.c: the services, for ever. trial.c: one guest test, the benchmarks or the tracer, and off. */
+void run_trial(const char *file, const char *name, const char *argument) __attribute__((noreturn));
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * trial.c - one program with every right there is: a guest test or the benchmarks
+ * trial.c - one program with every right there is: a guest test, the benchmarks or the tracer
  *
- * Boot argument test=NAME runs tests/NAME, bench runs bench/bench. The program gets copies of the root capabilities and nearly all of
+ * Boot argument test=NAME runs tests/NAME, bench runs bench/bench, trace=NAME lets bin/tracer run that program. The program gets copies of the root capabilities and nearly all of
  * memory and time. Its exit status is the verdict: 0 pass, 77 skip, anything else fail.
  */
 #include <exos/boot.h>
@@ -18,10 +18,10 @@
 #define PAGES_KEPT	1024	/* init's own */
 #define PAGES_LENT	800	/* promised to nobody: who has used up its own borrows here */
 
-void run_trial(const char *file, const char *name)
+void run_trial(const char *file, const char *name, const char *argument)
 {
 	const struct boot_info *b = start_boot_info();
-	const char *argv[] = { name, NULL };
+	const char *argv[] = { name, argument, NULL };
 	static char names[8][20];
 	struct proc_grant grants[16] = {
 		{ .name = "console", .slot = SLOT_CONSOLE, .rights = RIGHT_USE },

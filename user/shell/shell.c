@@ -194,6 +194,12 @@ static void command_boot(int n, char **words)
 		printf("the emulator does not count instructions here; 'make bench' lets it\n");
 }
 
+static void command_trace(int n, char **words)
+{
+	if (!trace_command(n, words))
+		printf("usage: trace on|off|show [N]\n");
+}
+
 static void command_programs(int n, char **words)
 {
 	(void)n, (void)words;
@@ -215,6 +221,7 @@ static const struct command {
 	{ "pages", 1, 1, command_pages, "pages", "frames of memory by type and owner" },
 	{ "slices", 1, 1, command_slices, "slices", "who has which slices of time" },
 	{ "filters", 1, 1, command_filters, "filters", "flows, rings and filters by owner; packets" },
+	{ "trace", 2, 3, command_trace, "trace on|off|show [N]", "write what the kernel does into the trace rings; the last N events" },
 	{ "boot", 1, 1, command_boot, "boot", "what it took to get here" },
 	{ "exit", 1, 2, command_exit, "exit [STATUS]", "end the shell, and with it the machine" },
 	{ "help", 1, 1, command_help, "help", "this list" },

@@ -3,12 +3,14 @@
  *
  *	shell.c   the prompt, the line and its words
  *	jobs.c    starting programs, waiting for them, ending them
+ *	trace.c   trace: the kernel's trace rings
  *	show.c    ps, top, pages, slices, filters: the kernel's bookkeeping as tables
  */
 #ifndef SHELL_H
 #define SHELL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define WORDS_MAX 16		/* of one line */
 
@@ -34,7 +36,15 @@ void jobs_report(void);
 /* Names of the programs in the boot archive. */
 void jobs_programs(void);
 
+/* ---- trace.c ---- */
+
+/* trace on|off|show [N]. False: these words mean nothing. */
+bool trace_command(int n, char **words);
+
 /* ---- show.c ---- */
+
+/* Name of an environment, or its number when it has none; good until the next call but one. */
+const char *show_name(uint32_t id);
 
 void show_ps(void);
 void show_top(void);		/* until a key is pressed */

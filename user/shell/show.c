@@ -16,17 +16,18 @@
 #include "shell.h"
 #include "start.h"
 
-/* Name of an environment, or its number when it has none. */
-static const char *name_of(uint32_t id)
+const char *show_name(uint32_t id)
 {
-	static char name[16];
+	static char names[2][16];
+	static unsigned int turn;
+	char *name = names[turn++ % 2];
 	const volatile struct exposed_env *e = exposed_env_of(id);
 
 	name[0] = '\0';
 	if (e != NULL)
 		env_name(e->word, name);
 	if (name[0] == '\0')
-		snprintf(name, sizeof(name), "#%" PRIu32, id);
+		snprintf(name, sizeof(names[0]), "#%" PRIu32, id);
 	return name;
 }
 
@@ -62,7 +63,7 @@ void show_ps(void)
 			continue;
 		ms = e->used / (hz / 1000);
 		printf("%8" PRIu32 " %8" PRIu32 "  %-10s %7" PRIu32 " %9" PRIu32 " %6u %6" PRIu64 ".%03u  %s\n", e->id, e->parent, state_of(e),
-		       e->held, e->guarantee, e->nslices, ms / 1000, (unsigned int)(ms % 1000), name_of(e->id));
+		       e->held, e->guarantee, e->nslices, ms / 1000, (unsigned int)(ms % 1000), show_name(e->id));
 	}
 }
 
@@ -130,7 +131,7 @@ static void top_harts(uint64_t ticks)
 		now = h->idle;
 		idle = share(now - idle_before[i] < ticks ? now - idle_before[i] : ticks, ticks);
 		idle_before[i] = now;
-		printf("hart %" PRIu32 ": %3u.%u %% idle; %s runs\n", i, idle / 10, idle % 10, h->current != 0 ? name_of(h->current) : "nobody");
+		printf("hart %" PRIu32 ": %3u.%u %% idle; %s runs\n", i, idle / 10, idle % 10, h->current != 0 ? show_name(h->current) : "nobody");
 	}
 }
 
@@ -155,7 +156,7 @@ void show_top(void)
 			unsigned int part = share(rows[i].used, now - last);
 
 			printf("%8" PRIu32 " %4u.%u %% %8" PRIu64 "  %s\n", rows[i].id, part / 10, part % 10,
-			       rows[i].used / (exposed_system()->timebase_hz / 1000), name_of(rows[i].id));
+			       rows[i].used / (exposed_system()->timebase_hz / 1000), show_name(rows[i].id));
 		}
 		printf("any key ends this\n");
 		fflush(stdout);
@@ -241,7 +242,7 @@ void show_pages(void)
 		const struct owner *o = &owners[i];
 
 		printf("%8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 "  %s\n", o->id, o->data, o->tables,
-		       o->objects, o->data + o->tables + o->objects, o->pinned, name_of(o->id));
+		       o->objects, o->data + o->tables + o->objects, o->pinned, show_name(o->id));
 	}
 }
 
@@ -275,7 +276,7 @@ void show_slices(void)
 		printf("hart %" PRIu32 ": %d slices of %" PRIu64 " us, idle for %" PRIu64 " ms\n  %s\n", hart, SLICES,
 		       (uint64_t)h->slice_ticks * 1000000 / s->timebase_hz, h->idle / (s->timebase_hz / 1000), picture);
 		for (unsigned int k = 0; k < n; k++)
-			printf("  %c %3u  %s\n", k < 26 ? (char)('a' + k) : '+', counts[k], name_of(ids[k]));
+			printf("  %c %3u  %s\n", k < 26 ? (char)('a' + k) : '+', counts[k], show_name(ids[k]));
 	}
 }
 
@@ -302,7 +303,7 @@ void show_filters(void)
 
 		if (o->flows + o->rings + o->filters != 0)
 			printf("%8" PRIu32 " %8" PRIu32 " %8" PRIu32 " %8" PRIu32 "  %s\n", o->id, o->flows, o->rings, o->filters,
-			       name_of(o->id));
+			       show_name(o->id));
 	}
 	if (b == NULL)
 		return;

@@ -55,7 +55,7 @@ static void wrong_kinds(void)
 		WRONG(CTX, sys_page_batch(s, &op, 1));
 		WRONG(CTX, sys_table_bind(s, 0, 0, page));
 		WRONG(CTX, sys_table_unbind(s, 0, 0));
-		WRONG(CTX, sys_expose_bind(s, 0x1000, 0, 0, 1));
+		WRONG(CTX, sys_expose_bind(s, 0x1000, 0, 0, 1, 0));
 		WRONG(CTX, sys_env_set(0, ENV_CONTEXT, s, 0));
 		WRONG(ENV, sys_yield(s));
 		WRONG(ENV, sys_notify(s, EV_USER(0)));

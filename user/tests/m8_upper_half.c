@@ -24,7 +24,7 @@ int main(void)
 		CHECK_IS(sys_table_bind(ctx_slot(), va, 0, slot), -E_INVAL);
 		CHECK_IS(sys_table_unbind(ctx_slot(), va, 0), -E_INVAL);
 		CHECK_IS(sys_table_unbind(ctx_slot(), va, 1), -E_INVAL);
-		CHECK_IS(sys_expose_bind(ctx_slot(), va, EXPOSE_SYSTEM, 0, 1), -E_INVAL);
+		CHECK_IS(sys_expose_bind(ctx_slot(), va, EXPOSE_SYSTEM, 0, 1, 0), -E_INVAL);
 		CHECK_IS(sys_env_set(0, ENV_HANDLER, UP_EVENT, va), -E_INVAL);
 		CHECK_IS(sys_env_set(0, ENV_RESUME, va, va + 16), -E_INVAL);
 		CHECK_IS(sys_env_set(0, ENV_UAREA, slot, va), -E_INVAL);
@@ -45,14 +45,14 @@ int main(void)
 		CHECK_IS(sys_page_unbind(ctx_slot(), 0x4000000000ul - PAGE_SIZE, n), -E_INVAL);
 		CHECK_IS(sys_page_protect(ctx_slot(), 0x4000000000ul - PAGE_SIZE, n, PROT_R), -E_INVAL);
 		CHECK_IS(sys_page_bind(ctx_slot(), 0x4000000000ul - PAGE_SIZE, slot, n, PROT_R), -E_INVAL);
-		CHECK_IS(sys_expose_bind(ctx_slot(), 0x4000000000ul - PAGE_SIZE, EXPOSE_ENVS, 0, n), -E_INVAL);
+		CHECK_IS(sys_expose_bind(ctx_slot(), 0x4000000000ul - PAGE_SIZE, EXPOSE_ENVS, 0, n, 0), -E_INVAL);
 	}
 	static const unsigned long counts[] = { 0, PAGES_MAX + 1, 1ul << 32, 1ul << 52, (1ul << 52) + 1, 1ul << 63, ~0ul };
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		CHECK_IS(sys_page_bind(ctx_slot(), 0x1000000000ul, slot, counts[i], PROT_R), -E_INVAL);
 		CHECK_IS(sys_page_unbind(ctx_slot(), 0x1000000000ul, counts[i]), -E_INVAL);
 		CHECK_IS(sys_page_protect(ctx_slot(), 0x1000000000ul, counts[i], PROT_R), -E_INVAL);
-		CHECK_IS(sys_expose_bind(ctx_slot(), 0x1000000000ul, EXPOSE_SYSTEM, 0, counts[i]), -E_INVAL);
+		CHECK_IS(sys_expose_bind(ctx_slot(), 0x1000000000ul, EXPOSE_SYSTEM, 0, counts[i], 0), -E_INVAL);
 		CHECK_IS(sys_page_batch(ctx_slot(), &op, counts[i]), -E_INVAL);
 	}
 	for (int bit = 0; bit < 12; bit++) {
