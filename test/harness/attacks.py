@@ -9,7 +9,8 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EXPECTED = {*(f"M{n}" for n in range(1, 19) if n != 11), *(f"C{n}" for n in range(1, 11)), *(f"S{n}" for n in range(1, 13))}
+EXPECTED = {*(f"M{n}" for n in range(1, 19) if n != 11), *(f"C{n}" for n in range(1, 11)), *(f"S{n}" for n in range(1, 13)),
+            "P1", "P2", "P3", "P4", "P5", "P8"}
 
 
 def read(*path):
@@ -20,7 +21,7 @@ def read(*path):
 def main():
     wrong, seen, listed = [], set(), set()
     run = set(re.findall(r"cmocka_unit_test\((\w+)\)", read("test", "unit", "test_kern_attack.c")))
-    for number, function, program in re.findall(r"^\| ([MCS]\d+) \|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs", "attacks.md"), re.M):
+    for number, function, program in re.findall(r"^\| ([MCSP]\d+) \|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs", "attacks.md"), re.M):
         function, program = function.strip(" `"), program.strip(" `")
         seen.add(number)
         if not function and not program:

@@ -151,11 +151,16 @@ def guest_names(tree):
     return sorted(sources & set(os.listdir(folder))) if os.path.isdir(folder) else []
 
 
-def guest_harts(name):
-    """How many harts a guest test wants, each a run of its own: its source may say /* guest: harts=1,2,4 */."""
+def guest_setting(name, key):
+    """What the source of a guest test says of the machine that it wants: /* guest: harts=1,2,4 icount=5 */, each key if need be."""
     with open(os.path.join(ROOT, "user", "tests", f"{name}.c"), encoding="utf-8") as f:
-        found = re.search(r"/\* guest: harts=([0-9,]+) \*/", f.read())
+        found = re.search(rf"/\* guest:.*?\b{key}=([0-9,]+).* \*/", f.read())
     return [int(n) for n in found.group(1).split(",")] if found else [None]
+
+
+def guest_harts(name):
+    """How many harts it wants, each a run of its own."""
+    return guest_setting(name, "harts")
 
 
 def run_guest(tree, name, harts, seconds):
@@ -163,6 +168,8 @@ def run_guest(tree, name, harts, seconds):
     started = time.monotonic()
     command = [sys.executable, os.path.join(HERE, "run.py"), "test", name, "--no-build", "--tree", tree, "--budget", str(seconds)]
     command += ["--harts", str(harts)] if harts else []
+    icount = guest_setting(name, "icount")[0]
+    command += ["--icount", str(icount)] if icount is not None else []
     code, output = run_limited(command, seconds + 30)
     verdicts = [line for line in output.splitlines() if line.startswith(("skip ", "skip\n"))]
     if code == 0 and verdicts and not any(line.startswith("pass") for line in output.splitlines()):
