@@ -453,7 +453,7 @@ long sys_page_batch(struct env *self, unsigned long ctx, unsigned long ops, unsi
 		return -E_INVAL;
 	if (ops > SV39_USER_TOP || n * sizeof(op) > SV39_USER_TOP - ops)
 		return -E_FAULT;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && i < BATCH_MAX; i++) {
 		uva_t at = ops + i * sizeof(op);
 
 		/* Read once, judge the copy. An entry may unbind the page that the list stands on: then the list ends here. */

@@ -226,9 +226,9 @@
 	 * ctx: context with RIGHT_MAP. \
 	 * ops: array of struct page_op, each entry read once. \
 	 * n: 1..PAGES_MAX. \
-	 * Result: number of entries done. The result field of each is written: 0 or the error of page_bind(), page_unbind() or \
-	 * page_protect(); an entry that fails does not stop the rest. A PROTECT with PROT_TRACK answers what it clears: \
-	 * PAGE_ACCESSED, PAGE_DIRTY, both or none. \
+	 * Result: number of entries done, BATCH_MAX at most: call again for the rest. The result field of each is written: 0 or the \
+	 * error of page_bind(), page_unbind() or page_protect(); an entry that fails does not stop the rest. A PROTECT with \
+	 * PROT_TRACK answers what it clears: PAGE_ACCESSED, PAGE_DIRTY, both or none. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL; E_FAULT: ops is not readable and writable. \
 	 * Notes: one fence at the end. Unbinding where nothing is bound is E_NOTBOUND here. \
 	 */ \
@@ -456,6 +456,7 @@ enum exos_call {
 
 #define FRAME_ANY	(~0ul)
 #define PAGES_MAX	512
+#define BATCH_MAX	128	/* entries that one page_batch() does */
 #define CONSOLE_MAX	1024
 
 #endif

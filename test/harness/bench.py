@@ -44,6 +44,10 @@ PEERS = {
 # Measured once more on a machine of four harts, of which the other three have nothing to do: KEY_4h.
 AGAIN = ("null_call", "exception_round", "yield_to", "pct_oneway", "pct_round", "pipe_round")
 
+# The same work on so many harts at once, as often as it goes (user/tests/scale.c): scale_KIND_Nh, operations in a second.
+HARTS = (1, 2, 4)
+KINDS = {"null": "null calls", "transfer": "transfers and their answers", "bind": "bind and unbind, each with the lock"}
+
 # Columns of tables 10 and 13 of Engler, Kaashoek, O'Toole, SOSP 1995.
 PAPER_OPERATIONS = ("dirty", "prot1", "prot100", "unprot100", "appel1", "appel2")
 AEGIS = 2               # its place in a line of PEERS
@@ -66,7 +70,7 @@ def _number(value):
 def table(values):
     head = ("operation", "key", "exos", "target", "ratio", "Aegis*", "seL4", "xv6", "Linux")
     rows = []
-    for key in [*PEERS, *(k for k in values if k not in PEERS and not k.startswith("lib_") and not k.endswith("_4h"))]:
+    for key in [*PEERS, *(k for k in values if k not in PEERS and not k.startswith(("lib_", "scale_", "longest_")) and not k.endswith("_4h"))]:
         what, target, *peers = PEERS.get(key, (key, None, None, None, None, None))
         value = values.get(key)
         ratio = f"{value / target:.2f}" if target and value is not None else "-"
@@ -89,7 +93,19 @@ def harts(values):
     """What must not cost more for there being several harts: on one, and on four, uncontended."""
     rows = [(PEERS[key][0], values.get(key), values.get(key + "_4h"), PEERS[key][1]) for key in AGAIN]
     mark = [f"  over with four harts: {key}" for key in AGAIN if (values.get(key + "_4h") or 0) > PEERS[key][1]]
-    return "\n".join(["With four harts, three of them idle.", *_grid(("", "1 hart", "4 harts", "target"), rows), *mark])
+    one = {kind: values.get(f"scale_{kind}_1h") for kind in KINDS}
+    ratios = [(what, *(values[f"scale_{kind}_{n}h"] / one[kind] if one[kind] and f"scale_{kind}_{n}h" in values else None for n in HARTS))
+              for kind, what in KINDS.items()]
+    lock = [(what, *(values[f"scale_{key}_{n}h"] / 10 if f"scale_{key}_{n}h" in values else None for n in HARTS))
+            for key, what in (("lock_held", "the lock held longest, microseconds"), ("lock_wait", "and waited for"))]
+    return "\n".join(["With four harts, three of them idle.", *_grid(("", "1 hart", "4 harts", "target"), rows), *mark, "",
+                      f"All harts at work: throughput as a ratio to one hart, in wall time on a host of {os.cpu_count()} processors.",
+                      *_grid(("", *(f"{n} hart" + "s" * (n > 1) for n in HARTS)), ratios + lock)])
+
+
+def longest(table):
+    return "Longest stays in the kernel, interrupts off, in instructions: all guest tests on one hart.\n" + \
+        "\n".join("  " + line for line in table.splitlines())
 
 
 def paper(values):
@@ -127,7 +143,7 @@ def write(values):
             return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
         except (OSError, subprocess.CalledProcessError, IndexError):
             return "unknown"
-    record = dict(values, commit=first_line("git", "rev-parse", "HEAD"), qemu=qemu.version(),
+    record = dict(values, host_processors=os.cpu_count(), commit=first_line("git", "rev-parse", "HEAD"), qemu=qemu.version(),
                   compiler=first_line("riscv64-unknown-elf-gcc", "--version"))
     path = os.path.join(BUILD, "bench.json")
     with open(path, "w", encoding="ascii") as f:

@@ -29,7 +29,9 @@ import bench
 import build
 import common
 import console
+import longest
 import qemu
+import runtests
 import tools
 import traces
 import wire
@@ -204,7 +206,20 @@ def four_harts_figures(args):
     return {f"{key}_4h": figures[key] for key in bench.AGAIN if key in figures}
 
 
+def side_by_side_figures(args):
+    """Operations in a second with so many harts at work at once: wall time, as the host gives it."""
+    found = {}
+    for harts in bench.HARTS:
+        with machine(args, harts=harts, net="none", append="test=scale") as m:
+            code = m.wait(args.budget or 120)
+            if code != 0:
+                raise Stop(code, f"bench: tests/scale on {harts} harts failed with {code}.\n{m.tail()}")
+            found.update(bench.figures(m.report_lines()))
+    return found
+
+
 def command_bench(args):
+    tools.ensure(tools.TEST_SET)        # the host's compiler, for the plugin that counts
     with machine(args, icount=True, wire=args.net == "user", append=f"bench {args.append}".strip()) as m:
         if m.wire:
             threading.Thread(target=feed_wire, args=(m,), daemon=True).start()
@@ -219,7 +234,10 @@ def command_bench(args):
     figures.update(four_harts_figures(args))
     for name in ("paper_vm", "paper_vm_inverted"):
         figures.update(library_figures(args, name))
-    print(bench.table(figures), bench.harts(figures), bench.paper(figures), sep="\n\n")
+    figures.update(side_by_side_figures(args))
+    stays = longest.measure(runtests.guest_names(args.tree), jobs=min(2, os.cpu_count() or 1))
+    figures.update({f"longest_{call}": stay["longest"] for call, stay in stays.items() if call[0] != "("})
+    print(bench.table(figures), bench.harts(figures), bench.longest(longest.table(stays, 12)), bench.paper(figures), sep="\n\n")
     print(f"written: {relative(bench.write(figures))}")
     return PASS
 
