@@ -420,10 +420,68 @@ static void one_ends(void)
 	what_is_own(false);
 }
 
-int main(void)
-{
-	int r = thread_harts(8);
+/* ---- the end of the program ---- */
 
+static void *end_all(void *how)
+{
+	started = true;
+	if (how == (void *)1)
+		exit(9);
+	if (how == (void *)2)
+		abort();
+	while (!stop)
+		;
+	return NULL;
+}
+
+/* A program of two harts, that ends from a thread that is away, or is ended. */
+static int role(char what)
+{
+	MUST(thread_harts(2));
+	MUST(thread_create(end_all, (void *)(uintptr_t)(what - '0'), 0) != NULL ? 0 : -E_NOMEM);
+	if (what == '3') {	/* the end of the first thread, while the other is somewhere */
+		AWAIT(started);
+		return 11;
+	}
+	thread_join(thread_create(spin, NULL, 0), NULL);
+	return 1;
+}
+
+static void programs_end(void)
+{
+	static const int status[] = { 0, 9, 128 + 6, 11 };
+	const char *const roles[] = { "0", "1", "2", "3" };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct proc_grant more = { .name = "slices1", .slot = slices_of(1), .rights = RIGHT_BIND, .nslices = SLICES, .value = SLICES };
+		struct child c = { .name = "threads_harts", .role = roles[i], .first = 8, .count = 16, .pages = 400, .grants = &more,
+				   .ngrants = 1 };
+		uint32_t free = frames_free();
+		int got = -1;
+		struct proc p;
+
+		MUST(child(&c, &p));
+		if (i == 0) {		/* ended from outside, in the middle of it */
+			thread_sleep(deadline_us(100000));
+		} else {
+			CHECK_IS(proc_wait(&p, deadline_us(10000000), &got), PROC_EXITED);
+			CHECK_IS(got, status[i]);
+		}
+		CHECK_IS(proc_end(&p), 0);
+		if (i > 0)		/* the first leaves a table or a page of slots behind */
+			CHECK_IS(frames_free(), free);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int r;
+
+	if (argc > 1)
+		return role(argv[1][0]);
+	if (exposed_system()->nharts > 1)
+		programs_end();
+	r = thread_harts(8);
 	harts = exposed_system()->nharts;
 	CHECK_IS(r, harts);
 	CHECK_IS(thread_harts(2), -E_INVAL);
