@@ -52,16 +52,18 @@ static void lend_flow(void)
 	answers(init, 0, cap_copy, 0, SLOT_FLOW, with.flow, RIGHTS_ALL, 0, 0);
 }
 
+static const struct {
+	struct flow_spec spec;
+	struct flow_predicate pred;
+} args = {
+	.spec = { .version = FLOW_VERSION,
+		.receive = { .version = FLOW_VERSION, .natoms = 1, .atom[0] = { .offset = 12, .width = 2, .mask = 0xffff, .value = 0x86dd } },
+		.send = { .version = FLOW_VERSION, .natoms = 1, .atom[0] = { .offset = 12, .width = 2, .mask = 0xffff, .value = 0x86dd } } },
+	.pred = { .version = FLOW_VERSION, .natoms = 1, .atom[0] = { .offset = 12, .width = 2, .mask = 0xffff, .value = 0x800 } },
+};
+
 static int setup(void **state)
 {
-	struct {
-		struct flow_spec spec;
-		struct flow_predicate pred;
-	} args = {
-		.spec = { .version = FLOW_VERSION, .receive.version = FLOW_VERSION, .send.version = FLOW_VERSION },
-		.pred = { .version = FLOW_VERSION, .natoms = 1, .atom[0] = { .offset = 12, .width = 2, .mask = 0xffff, .value = 0x800 } },
-	};
-
 	(void)state;
 	boot_with(&(struct sim_config){ .asid_bits = 16, .nic = true });
 	init = sim_init_env;
@@ -450,7 +452,6 @@ static void only_a_sole_unbound_unpinned_whole_page_becomes_anything(void **stat
 	unsigned s = sim_page(init), c = init->nslots - 1, l = init->nslots - 2, turn = 0;
 	struct send_segment seg = { .slot = s, .offset = 0, .length = 600 };
 	ppn_t p = sim_frame(init, s), large = (first_ppn + 1023) & ~511u;
-	struct flow_spec spec = { .version = FLOW_VERSION, .receive.version = FLOW_VERSION, .send.version = FLOW_VERSION };
 
 	(void)state;
 	for (unsigned how = 0; how < 10; how++) {
@@ -493,7 +494,7 @@ static void only_a_sole_unbound_unpinned_whole_page_becomes_anything(void **stat
 			sim_nic.hold_tx = true;
 			sim_put(init, &seg, sizeof(seg));
 			answers(init, 0, net_send, with.ring, SLOT_FLOW, SIM_ARGS, 1, 7);
-			sim_put(init, &spec, sizeof(seg));
+			sim_put(init, &args, sizeof(args));
 			nothing_becomes_of(s, E_TYPE);
 			sim_nic.hold_tx = false;
 			sim_virtio_net_work(&sim_nic);
