@@ -32,6 +32,7 @@
 struct sim_config {
 	size_t ram_bytes;	/* 0: 4 MiB; beyond 64 MiB only what is written takes memory of the host */
 	unsigned asid_bits;	/* ASIDs that the machine has; 0: none */
+	unsigned harts;		/* 0: one; up to SIM_HARTS */
 	bool ad_faults;		/* accessed and dirty clear cause a page fault; otherwise the hardware sets them */
 	bool nic;		/* there is a network device */
 	bool bare;		/* leave the first environment as the kernel made it, without the world of sim_world.h */
@@ -96,19 +97,52 @@ void sim_interrupts(void);
 
 enum sim_access { SIM_FETCH, SIM_LOAD, SIM_STORE };
 
-/* Registers of the environment that runs on hart 0. */
-struct sim_cpu {
+/*
+ * Registers of each hart, and the hart that executes now: the kernel under it, and every function here, is that hart's. With several
+ * the kernel takes its lock as it does on the real machine.
+ */
+#define SIM_HARTS	4
+struct sim_registers {
 	uint64_t x[32];		/* x[0]: pc */
 	uint64_t f[33];		/* fcsr last */
 	bool f_on, f_dirty;
 	ppn_t root;
 	asid_t asid;
 };
-extern struct sim_cpu sim_cpu;
+extern struct sim_registers sim_cpus[SIM_HARTS];
+extern unsigned sim_hart;
+#define sim_cpu (sim_cpus[sim_hart])
 extern bool sim_traced[HARTS_MAX];	/* the kernel has chosen the trap vector of a traced hart */
 
-/* What runs: harts[0].current. */
+/* What runs on it. */
 struct env *sim_current(void);
+
+/* Interrupts that other harts sent and that were not taken yet, a bit for each hart. */
+extern uint32_t sim_ipis;
+
+/*
+ * Where harts may overtake each other: test/sim/points.h puts one before each atomic operation and each store that others may see, the
+ * simulation some of its own. A test of interleavings sets the hook; the hart goes on when it returns. wait: it can do nothing before
+ * another hart has done something.
+ */
+extern void (*sim_point_hook)(const char *where, bool wait);
+static inline void sim_point(const char *where)
+{
+	if (unlikely(sim_point_hook != NULL))
+		sim_point_hook(where, false);
+}
+
+/*
+ * A fence that another hart asks for is done by the firmware of the hart that it is asked of, at any time, and the asker waits. Without a hook it is
+ * done at once. sim_firmware() does what hart is asked for; sim_fence_asked() tells whether there is something.
+ */
+bool sim_fence_asked(unsigned hart);
+void sim_firmware(unsigned hart);
+
+/* The short roads of entry.S, statement by statement: sim_roads.c. Off: everything takes the long road, as in the debug kernel. */
+extern bool sim_short_roads;
+/* Number and arguments are in the registers. True: done. */
+bool sim_short_road(void);
 
 /*
  * Translate as hardware does, through the TLB. Returns 0 or the cause of the exception. *pa is set when 0.
@@ -128,6 +162,8 @@ bool sim_can(enum sim_access kind, vaddr_t va);
  * return from the kernel: so a fence that is missing fails there, whether a test comes by the address or not.
  */
 void sim_tlb_check(void);
+/* What must hold at any moment, also in the middle of a call: nothing that a hart remembers leads to what is no data of anybody's. */
+void sim_tlb_danger(void);
 
 /*
  * Execute one instruction of the current environment at sim_cpu.x[0]. An exception or ecall is taken at once, as entry.S takes
@@ -136,6 +172,8 @@ void sim_tlb_check(void);
  */
 bool sim_step(void);
 
+/* Whoever runs here does not run any more, and is ready. */
+void sim_vacate(void);
 /* Make e current, which must be ready, as a scheduler would; its registers go with it. */
 void sim_run(struct env *e);
 
@@ -178,6 +216,9 @@ extern void (*sim_fail)(const char *sentence);
  * audit scratch: equal before and after a call that changed nothing.
  */
 uint64_t sim_state_hash(void);
+/* Of everything that matters for what comes next: registers, TLBs, timers, the lock. And of any words. */
+uint64_t sim_machine_hash(void);
+uint64_t sim_hash(uint64_t h, const void *from, size_t n);
 /* All variables of the kernel as they were when the process started. */
 void sim_state_fresh(void);
 /* Copy the whole machine away, and bring it back as often as wanted. */

@@ -41,11 +41,12 @@ static void describe(struct machine *m, const struct sim_config *config)
 	*m = (struct machine){
 		.nmemory = 1,
 		.memory[0] = { SIM_RAM_BASE, sim_ram.bytes },
-		.nharts = 1,
-		.hart[0] = { .id = 0, .plic_context = 1 },
+		.nharts = config->harts != 0 ? config->harts : 1,
 		.timebase_hz = 10000000,
 		.uart = { 0x10000000, 0x100, UART_IRQ },
 	};
+	for (unsigned i = 0; i < m->nharts; i++)
+		m->hart[i] = (struct machine_hart){ .id = i, .plic_context = 1 + 2 * (int)i };
 	if (config->nic) {
 		m->nvirtio = 1;
 		m->virtio[0] = (struct machine_device){ VIRTIO_BASE, 0x1000, VIRTIO_IRQ };
@@ -81,6 +82,8 @@ void sim_boot(const struct sim_config *config)
 
 	sim_state_fresh();
 	sim_machine_reset(config->ram_bytes != 0 ? config->ram_bytes : 4u << 20, config->asid_bits);
+	for (sim_hart = SIM_HARTS - 1; sim_hart > 0; sim_hart--)
+		arch_fence_all();
 	arch_fence_all();
 	sim_ad_faults = config->ad_faults;
 	memset(&sim_nic, 0, sizeof(sim_nic));
@@ -89,9 +92,13 @@ void sim_boot(const struct sim_config *config)
 	describe(&machine, config);
 	b.image = make_image(&b.image_bytes);
 	b.entered = sim_now;
-	memset(&sim_cpu, 0, sizeof(sim_cpu));
+	memset(sim_cpus, 0, sizeof(sim_cpus));
+	sim_short_roads = false;
+	sim_point_hook = NULL;
 	memset(sim_traced, 0, sizeof(sim_traced));
 	sim_init_env = kern_boot(&b);
+	for (unsigned i = 1; i < nharts; i++)
+		harts[i].since = sim_now;
 	memcpy(sim_cpu.x, sim_init_env->x, sizeof(sim_cpu.x));
 	sim_audit = !config->unwatched;
 	if (!config->bare)

@@ -1,5 +1,5 @@
 /*
- * sim_cpu.c - the processor of hart 0, and what arch/riscv/entry.S does on it
+ * sim_cpu.c - the processor of each hart, and what arch/riscv/entry.S does on it
  *
  * While an environment runs its registers are in sim_cpu. The three ways into the kernel leave and come back here: the
  * ordinary call, which saves nothing; the fast upcall; and everything that saves all registers and may run somebody else.
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kern/audit.h"
+#include "kern/lock.h"
 #include "kern/syscall.h"
 #include "kern/trace.h"
 #include "test/sim/sim.h"
@@ -14,8 +15,8 @@
 enum { RA = 1, SP = 2, GP = 3, TP = 4, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A7 = 17, T3 = 28, T6 = 31 };
 enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_BREAK = 3, CAUSE_LOAD_MISALIGNED = 4, CAUSE_STORE_MISALIGNED = 6 };
 
-struct sim_cpu sim_cpu;
-bool sim_audit = true;
+struct sim_registers sim_cpus[SIM_HARTS];
+bool sim_audit = true, sim_short_roads;
 bool sim_traced[HARTS_MAX];
 
 void arch_trace(bool on)
@@ -25,7 +26,7 @@ void arch_trace(bool on)
 
 struct env *sim_current(void)
 {
-	return harts[0].current;
+	return harts[sim_hart].current;
 }
 
 static void leave_kernel(void)
@@ -87,12 +88,14 @@ void sim_exception(uint64_t cause, uint64_t tval)
 		return;
 	}
 	sim_counts.fast_upcalls++;
+	sim_point("an exception: pc");
 	u->pc = sim_cpu.x[0];
 	u->cause = cause;
 	u->tval = tval;
 	u->a0 = sim_cpu.x[A0];
 	u->t0 = sim_cpu.x[T0];
 	u->t1 = sim_cpu.x[T1];
+	sim_point("an exception: held");
 	u->held = 1;
 	sim_cpu.x[GP] = e->uarea_va;
 	sim_cpu.x[0] = e->handler[UP_FAULT];
@@ -121,21 +124,33 @@ static bool switches(unsigned long number)
 static void ecall(void)
 {
 	struct env *e = sim_current();
+	struct hart *h = arch_hart();
 	unsigned long n = sim_cpu.x[A0];
 	uint64_t *a = &sim_cpu.x[A1];
 
 	sim_counts.calls++;
+	if (sim_short_roads && !sim_traced[h->index] && sim_short_road())
+		return;
 	sim_cpu.x[0] += 4;
-	if (sim_traced[arch_hart()->index]) {
+	if (sim_traced[h->index]) {
 		/* trap_traced: every call is saved as a transfer is. */
 		sim_cpu.x[T0] = sim_cpu.x[T1] = sim_cpu.x[T2] = sim_cpu.x[T3] = 0;
 		save();
 		restore(trace_call(e, a[0], a[1], a[2], a[3], a[4], a[5], n));
 		return;
 	}
-	if (n == CALL_cap_delete && page_delete(e, a[0])) {
-		sim_cpu.x[A0] = 0;
-		goto done;
+	if (n == CALL_cap_delete) {
+		bool deleted;
+
+		if (nharts > 1)
+			lock_take(h);
+		deleted = page_delete(e, a[0]);
+		if (nharts > 1)
+			lock_give(h);
+		if (deleted) {
+			sim_cpu.x[A0] = 0;
+			goto done;
+		}
 	}
 	if (n < CALL_COUNT && (switches(n) || transfers(n))) {
 		unsigned long args[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
@@ -149,7 +164,11 @@ static void ecall(void)
 		restore(syscall_full(e, args[0], args[1], args[2], args[3], args[4], args[5], n));
 		return;
 	}
+	if (nharts > 1 && n != CALL_null)
+		lock_take(h);		/* call_locked of entry.S */
 	sim_cpu.x[A0] = n < CALL_COUNT ? (uint64_t)call_table[n](e, a[0], a[1], a[2], a[3], a[4], a[5]) : (uint64_t)-E_NOCALL;
+	if (nharts > 1 && n != CALL_null)
+		lock_give(h);
 done:
 	if (sim_current() != e)
 		panic(__FILE__, __LINE__, "sim: an ordinary call gave the processor away", n, 0);
@@ -159,6 +178,21 @@ done:
 	for (unsigned r = T3; r <= T6; r++)
 		sim_cpu.x[r] = 0;
 	leave_kernel();
+}
+
+void sim_vacate(void)
+{
+	struct hart *h = arch_hart();
+	struct env *left = h->current;
+
+	if (left == NULL)
+		return;
+	save();
+	hart_leave(h);
+	left->resume = RESUME_FRAME;
+	env_open(left);
+	ctx_activate(NULL);
+	restore(NULL);
 }
 
 void sim_run(struct env *e)

@@ -27,6 +27,18 @@ bool sim_power_armed;
 unsigned sim_power_code;
 void (*sim_fail)(const char *sentence);
 unsigned arch_asid_bits;
+unsigned sim_hart;
+uint32_t sim_ipis;
+void (*sim_point_hook)(const char *where, bool wait);
+
+/* What the firmware of each hart is asked for. */
+static struct {
+	bool asked;
+	vaddr_t va;
+	uint64_t bytes;		/* ~0: all of the ASID */
+	asid_t asid;
+	bool all;		/* of every ASID */
+} fences[SIM_HARTS];
 
 static size_t console_len, reports_len;
 static struct sim_device devices[DEVICES];
@@ -78,6 +90,8 @@ void sim_machine_reset(size_t ram_bytes, unsigned asid_bits)
 	sim_console_room = UINT32_MAX;
 	ndevices = 0;
 	irq_lines = irq_claimed = irq_disabled = 0;
+	sim_hart = sim_ipis = 0;
+	memset(fences, 0, sizeof(fences));
 	typed_in = typed_out = 0;
 	sim_power_armed = false;
 	arch_asid_bits = asid_bits;
@@ -201,13 +215,13 @@ void sim_advance(ticks_t ticks)
 {
 	ticks_t until = sim_now + ticks;
 
-	for (unsigned n = 0; sim_timer[0] <= until; n++) {
+	for (unsigned n = 0; sim_timer[sim_hart] <= until; n++) {
 		if (n == 3000)
 			fail("sim: timer interrupts without end");
-		if (sim_timer[0] > sim_now)
-			sim_now = sim_timer[0];
+		if (sim_timer[sim_hart] > sim_now)
+			sim_now = sim_timer[sim_hart];
 		sim_interrupt(IRQ_TIMER);
-		if (sim_timer[0] <= sim_now)
+		if (sim_timer[sim_hart] <= sim_now)
 			sim_now++;		/* the kernel asks for the next one at once: entering it takes time */
 	}
 	if (sim_now < until)
@@ -216,39 +230,85 @@ void sim_advance(ticks_t ticks)
 
 bool sim_next_timer(void)
 {
-	if (sim_timer[0] == ~0ul)
+	if (sim_timer[sim_hart] == ~0ul)
 		return false;
-	if (sim_timer[0] > sim_now)
-		sim_now = sim_timer[0];
+	if (sim_timer[sim_hart] > sim_now)
+		sim_now = sim_timer[sim_hart];
 	sim_interrupt(IRQ_TIMER);
 	return true;
 }
 
+/* --- Several harts ------------------------------------------------------------------------------------------------ */
+
 void arch_ipi(const struct hart *h)
 {
-	(void)h;
-	fail("sim: there is no other hart");
+	sim_point("an interrupt to another hart");
+	if (h->index >= nharts)
+		fail("sim: an interrupt to a hart that is not there");
+	sim_ipis |= h->bit;
 }
 
 void arch_relax(unsigned *turns)
 {
 	(void)turns;
-	fail("sim: a hart waits for itself");
+	if (sim_point_hook == NULL)
+		fail("sim: a hart waits for another, and none executes");
+	sim_point_hook("wait", true);
+}
+
+bool sim_fence_asked(unsigned hart)
+{
+	return fences[hart].asked;
+}
+
+void sim_firmware(unsigned hart)
+{
+	unsigned self = sim_hart;
+
+	sim_hart = hart;
+	if (fences[hart].all || arch_asid_bits == 0)
+		arch_fence_all();
+	else if (fences[hart].bytes == ~0ul)
+		arch_fence_asid(fences[hart].asid);
+	else
+		for (uint64_t at = 0; at < fences[hart].bytes; at += PAGE_SIZE)
+			arch_fence_page(fences[hart].va + at, fences[hart].asid);
+	fences[hart].asked = false;
+	sim_hart = self;
+}
+
+/* Ask, and wait until all have done it. */
+static void ask(uint32_t hart_mask, vaddr_t va, uint64_t bytes, asid_t asid, bool all)
+{
+	if (hart_mask >> nharts != 0 || (hart_mask & 1u << sim_hart))
+		fail("sim: a fence on a hart that is not there, or on this one");
+	if (hart_mask == 0)
+		return;
+	sim_point("a fence on other harts");
+	for (unsigned i = 0; i < nharts; i++) {
+		if (!(hart_mask >> i & 1))
+			continue;
+		fences[i].asked = true;
+		fences[i].va = va;
+		fences[i].bytes = bytes;
+		fences[i].asid = asid;
+		fences[i].all = all;
+		if (sim_point_hook == NULL)
+			sim_firmware(i);
+	}
+	for (unsigned i = 0; i < nharts; i++)
+		while ((hart_mask >> i & 1) && fences[i].asked)
+			sim_point_hook("wait for a fence", true);
 }
 
 void arch_fence_remote(uint32_t hart_mask, vaddr_t va, uint64_t bytes, asid_t asid)
 {
-	(void)va;
-	(void)bytes;
-	(void)asid;
-	if (hart_mask != 0)
-		fail("sim: a fence on a hart that is not there");
+	ask(hart_mask, va, bytes, asid, false);
 }
 
 void arch_fence_all_remote(uint32_t hart_mask)
 {
-	if (hart_mask != 0)
-		fail("sim: a fence on a hart that is not there");
+	ask(hart_mask, 0, ~0ul, 0, true);
 }
 
 bool arch_idle(void)
@@ -258,7 +318,7 @@ bool arch_idle(void)
 
 struct hart *arch_hart(void)
 {
-	return &harts[0];
+	return &harts[sim_hart];
 }
 
 /* --- Floating point ----------------------------------------------------------------------------------------------- */
@@ -284,7 +344,7 @@ bool arch_fp_wake(struct hart *h, struct env *e)
 {
 	(void)h;
 	(void)e;
-	return false;		/* the short roads are not simulated */
+	return false;		/* floating-point instructions are not simulated */
 }
 
 void arch_fp_reset(struct hart *h, struct env *e)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kern/lock.h"
 #include "test/sim/sim.h"
 
 #define LEAVES		1024	/* powers of two; an entry evicts the one in its place */
@@ -31,8 +32,14 @@ struct pointer {
 	ppn_t table;
 };
 
-static struct leaf leaves[LEAVES];
-static struct pointer pointers[POINTERS];
+/* A TLB for each hart. */
+static struct {
+	struct leaf leaves[LEAVES];
+	struct pointer pointers[POINTERS];
+} tlb[SIM_HARTS];
+#define leaves	 (tlb[sim_hart].leaves)
+#define pointers (tlb[sim_hart].pointers)
+
 bool sim_ad_faults;
 
 static struct leaf *leaf_place(uint64_t vpn, asid_t asid)
@@ -52,6 +59,7 @@ static unsigned covers(unsigned level)
 
 void arch_fence_page(vaddr_t va, asid_t asid)
 {
+	sim_point("a fence of one address");
 	sim_counts.fences_page++;
 	/* A large page may be cached in pieces: the fence reaches the whole leaf, and whatever else covers va. */
 	for (unsigned i = 0; i < LEAVES; i++) {
@@ -64,6 +72,7 @@ void arch_fence_page(vaddr_t va, asid_t asid)
 
 void arch_fence_asid(asid_t asid)
 {
+	sim_point("a fence of an ASID");
 	sim_counts.fences_asid++;
 	for (unsigned i = 0; i < LEAVES; i++)
 		if (leaves[i].asid == asid)
@@ -75,9 +84,9 @@ void arch_fence_asid(asid_t asid)
 
 void arch_fence_all(void)
 {
+	sim_point("a fence of everything");
 	sim_counts.fences_all++;
-	memset(leaves, 0, sizeof(leaves));
-	memset(pointers, 0, sizeof(pointers));
+	memset(&tlb[sim_hart], 0, sizeof(tlb[sim_hart]));
 }
 
 uint64_t arch_satp(ppn_t root, asid_t asid)
@@ -288,7 +297,7 @@ static void check_pointer(const struct pointer *p, ppn_t root)
 		      p->table);
 }
 
-void sim_tlb_check(void)
+static void check_hart(void)
 {
 	static struct {
 		bool known;
@@ -321,4 +330,37 @@ void sim_tlb_check(void)
 		else
 			check_pointer(p, root);
 	}
+}
+
+void sim_tlb_check(void)
+{
+	unsigned self = sim_hart;
+
+	for (sim_hart = 0; sim_hart < nharts; sim_hart++)
+		check_hart();
+	sim_hart = self;
+}
+
+/*
+ * A context that went is of no ASID; what it leaves in a TLB nobody can reach. A frame may be free before it is fenced, as long as the lock keeps
+ * it from being anything else.
+ */
+void sim_tlb_danger(void)
+{
+	unsigned self = sim_hart;
+
+	for (sim_hart = 0; sim_hart < nharts; sim_hart++)
+		for (unsigned i = 0; i < LEAVES; i++) {
+			const struct leaf *l = &leaves[i];
+			const struct frame *f;
+
+			if (!l->used || l->pte == 0 || root_of_asid(l->asid) == 0 || !frame_exists(pte_ppn(l->pte)))
+				continue;
+			f = frame_of(pte_ppn(l->pte));
+			if ((f->type == FRAME_FREE && kernel_lock.next == kernel_lock.serving) || f->type == FRAME_KERNEL || f->type == FRAME_KOBJ ||
+			    (f->type == FRAME_TABLE && (l->pte & PTE_W)))
+				panic(__FILE__, __LINE__, "sim: a hart still reaches a frame that is no data any more", l->vpn << PAGE_SHIFT,
+				      pte_ppn(l->pte));
+		}
+	sim_hart = self;
 }

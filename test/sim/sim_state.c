@@ -7,7 +7,7 @@
 #include "test/sim/sim.h"
 
 /* sim_state.ld puts the variables between these. */
-extern char sim_state_start[], scratch_start[], sim_state_end[], kern_state_start[], kern_state_end[];
+extern char sim_state_start[], sim_audit_start[], scratch_start[], sim_state_end[], kern_state_start[], kern_state_end[];
 
 struct sim_snapshot {
 	size_t ram_bytes, sim_bytes, kern_bytes;
@@ -35,7 +35,8 @@ static uint64_t mix(uint64_t h, const void *from, size_t n)
 	return h;
 }
 
-/* The same for memory, which is large: four lanes, and pages of zeros are passed over by the first look at them. */
+/* The same for memory, which is large: four lanes. n is a multiple of 32. */
+__attribute__((no_sanitize("address", "undefined")))
 static uint64_t mix_page(uint64_t h, const uint64_t *w, size_t n)
 {
 	uint64_t a = h, b = ~h, c = h << 1, d = h >> 1;
@@ -91,26 +92,47 @@ uint64_t sim_state_hash(void)
 	return h;
 }
 
+uint64_t sim_hash(uint64_t h, const void *from, size_t n)
+{
+	return mix(h, from, n);
+}
+
+uint64_t sim_machine_hash(void)
+{
+	uint64_t h = mix_page(1, (void *)sim_state_start, sim_audit_start - sim_state_start);
+
+	h = mix_page(h, (void *)scratch_start, kern_state_end - scratch_start);
+	for (size_t at = 0; at < sim_ram.bytes; at += PAGE_SIZE) {
+		ppn_t ppn = (SIM_RAM_BASE + at) >> PAGE_SHIFT;
+
+		/* What nobody may find again is nothing. */
+		if (frame_exists(ppn) && frame_of(ppn)->type == FRAME_FREE && frame_of(ppn)->last_owner == ~0u)
+			continue;
+		h = mix_page(h, (void *)(sim_ram.start + at), PAGE_SIZE);
+	}
+	return h;
+}
+
 struct sim_snapshot *sim_save(void)
 {
 	struct sim_snapshot *s = malloc(sizeof(*s));
 
 	s->ram_bytes = sim_ram.bytes;
-	s->sim_bytes = sim_state_end - sim_state_start;
-	s->kern_bytes = kern_state_end - kern_state_start;
+	s->sim_bytes = sim_audit_start - sim_state_start;
+	s->kern_bytes = kern_state_end - scratch_start;
 	s->ram = malloc(s->ram_bytes);
 	s->sim = malloc(s->sim_bytes);
 	s->kern = malloc(s->kern_bytes);
 	memcpy(s->ram, sim_ram.start, s->ram_bytes);
 	copy((char *)s->sim, sim_state_start, s->sim_bytes);
-	copy((char *)s->kern, kern_state_start, s->kern_bytes);
+	copy((char *)s->kern, scratch_start, s->kern_bytes);
 	return s;
 }
 
 void sim_restore(const struct sim_snapshot *s)
 {
 	copy(sim_state_start, (char *)s->sim, s->sim_bytes);
-	copy(kern_state_start, (char *)s->kern, s->kern_bytes);
+	copy(scratch_start, (char *)s->kern, s->kern_bytes);
 	/* Few pages differ; reading is faster than writing. */
 	for (size_t at = 0; at < s->ram_bytes; at += PAGE_SIZE)
 		if (memcmp(sim_ram.start + at, s->ram + at, PAGE_SIZE) != 0)

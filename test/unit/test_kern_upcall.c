@@ -191,7 +191,7 @@ static void a_fault_enters_the_handler_with_everything_else_in_the_registers(voi
 /* The slow road, taken when all registers are saved already, leaves exactly the same. */
 static void both_roads_lead_to_the_same_place(void **state)
 {
-	struct sim_cpu fast;
+	struct sim_registers fast;
 	uint64_t area[13];
 
 	(void)state;

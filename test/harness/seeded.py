@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""seeded.py BUILD-TREE [--only TEXT] - mistakes made on purpose, each of which the test of several harts must notice
+
+One line of the kernel, or of the simulated short roads, is changed; the file is compiled as the host tree compiles it and put in place
+of the right one in a copy of the kernel's library; the test that is named must then fail, by the explorer's own words. Nothing of
+the tree is written but BUILD-TREE/seeded. Prints `ok` or `FAIL` for each; exit code 1 when one was not noticed.
+"""
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TEST = "test_kern_harts"
+SECONDS = 300
+FOUND = "sim:|audit|assertion|kernel panic"
+STALE = "no serial order|still cached|still reaches"
+
+# name, file, what stands there, what is to stand there, the test that notices, and what it says.
+MISTAKES = [
+    ("no fence on the other hart", "kern/ctx.c", "arch_fence_remote(root->harts & ~us, va, bytes, root->asid);", "(void)bytes;",
+     "m10_m11*", STALE),
+    ("the fence is asked for and not awaited", "test/sim/sim_machine.c",
+     "while ((hart_mask >> i & 1) && fences[i].asked)", "while (false)", "m10_m11*", STALE),
+    ("the gate opens before the registers are saved", "test/sim/sim_roads.c",
+     "\tSHARED(\"yield: pc\", self->x[0] = sim_cpu.x[0] + 4);\n",
+     "\tSHARED(\"yield: gate\", self->gate = self->open);\n\tSHARED(\"yield: pc\", self->x[0] = sim_cpu.x[0] + 4);\n",
+     "t4_a_yield*", FOUND),
+    ("one call takes no lock", "test/sim/sim_cpu.c", "if (nharts > 1 && n != CALL_null)", "if (nharts > 1 && n != CALL_null && n != CALL_page_unbind)",
+     "c7*", FOUND),
+    ("what was looked at before the gate is believed after it: call", "test/sim/sim_roads.c",
+     "\tgate = take(to, true);\n\tif (gate == GATE_SHUT)\n\t\treturn false;\n\tif (SHARED(\"call: held\", to->uarea->held) != 0 || !near(self, to)) {",
+     "\tif (!near(self, to))\n\t\treturn false;\n\tgate = take(to, true);\n\tif (gate == GATE_SHUT)\n\t\treturn false;\n\tif (false) {",
+     "t4_u8*", FOUND),
+    ("what was looked at before the gate is believed after it: yield", "test/sim/sim_roads.c",
+     "if (!SHARED(\"yield: state again\", plain(to)) || !near(self, to)) {", "if (false) {", "t4_a_yield*", FOUND),
+    ("one that is on a short road counts as stopped", "kern/env.c",
+     "\t\tharts_gather(arch_hart());\n\t\tif (e->callee != NULL) {", "\t\tif (e->callee != NULL) {", "t3_death*", FOUND),
+    ("an old deadline ends a new call", "test/sim/sim_roads.c",
+     "if (SHARED(\"call: deadline\", self->call_deadline) != 0 || sim_cpu.x[A2] != 0)", "if (sim_cpu.x[A2] != 0)", "t8*", FOUND),
+    ("a record goes back while a short road looks at it", "kern/env.c",
+     "\tharts_gather(arch_hart());\t/* a short road", "\t/* a short road", "t3_death*", FOUND),
+    ("the reply right is read and cleared in two steps", "test/sim/sim_roads.c",
+     "to = SHARED(\"reply: right\", __atomic_exchange_n(&self->caller, NULL, __ATOMIC_RELAXED));",
+     "to = SHARED(\"reply: right\", self->caller);\n\tSHARED(\"reply: clear\", self->caller = NULL);", "t8*", FOUND),
+]
+
+
+def commands(tree):
+    with open(os.path.join(tree, "compile_commands.json"), encoding="utf-8") as f:
+        return {c["file"]: c for c in json.load(f)}
+
+
+def link_command(tree):
+    done = subprocess.run(["ninja", "-C", tree, "-t", "commands", f"unit/{TEST}"], capture_output=True, text=True, check=True)
+    line = next(line for line in reversed(done.stdout.splitlines()) if f"-o unit/{TEST}" in line)
+    return re.sub(r"^: && | && :$", "", line)
+
+
+def users_of(tree, path):
+    """The files of the library that are to be compiled again when this one changes: itself, or all of the kernel for a header."""
+    if path.endswith(".c"):
+        return [path]
+    return [os.path.relpath(f, ROOT) for f in commands(tree) if f.startswith(os.path.join(ROOT, "kern", "")) and f.endswith(".c")]
+
+
+def notices(tree, work, mistake):
+    name, path, old, new, test, words = mistake
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        source = f.read()
+    if old not in source:
+        return f"{path} does not contain {old!r} any more: adapt the mistake"
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(os.path.join(work, os.path.dirname(path)))
+    with open(os.path.join(work, path), "w", encoding="utf-8") as f:
+        f.write(source.replace(old, new))
+    library = os.path.join(work, "libkern_sim.a")
+    shutil.copy(os.path.join(tree, "test", "libkern_sim.a"), library)
+    known = commands(tree)
+    for user in users_of(tree, path):
+        entry = known[os.path.join(ROOT, user)]
+        words_ = shlex.split(entry["command"])
+        file = os.path.join(work, path) if user == path else os.path.join(ROOT, user)
+        out = os.path.join(work, os.path.basename(user) + ".o")
+        words_[words_.index("-o") + 1] = out
+        words_[words_.index("-c") + 1] = file
+        words_[1:1] = [f"-I{work}"]
+        for flag, count in (("-MD", 1), ("-MT", 2), ("-MF", 2)):
+            if flag in words_:
+                at = words_.index(flag)
+                del words_[at:at + count]
+        done = subprocess.run(words_, cwd=entry["directory"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return done.stderr[-1500:]
+        subprocess.run(["ar", "r", library, out], check=True, capture_output=True)
+    program = os.path.join(work, TEST)
+    link = link_command(tree).replace("test/libkern_sim.a", library).replace(f"-o unit/{TEST}", f"-o {program}")
+    done = subprocess.run(link, shell=True, cwd=tree, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return done.stderr[-1500:]
+    try:
+        done = subprocess.run([program, test], capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"{test} did not end within {SECONDS} s"
+    said = done.stdout + done.stderr
+    if done.returncode == 0 or "Running 0 test" in said:
+        return f"{test} did not notice"
+    return "" if re.search(words, said) else f"{test} fails with other words: {said[-500:]}"
+
+
+def main(arguments):
+    only = arguments[arguments.index("--only") + 1] if "--only" in arguments[:-1] else ""
+    tree, failed = os.path.abspath(arguments[0]), 0
+    for mistake in MISTAKES:
+        if only not in mistake[0]:
+            continue
+        why = notices(tree, os.path.join(tree, "seeded"), mistake)
+        print(f"{'FAIL' if why else 'ok'} {mistake[0]}" + (": " + why if why else ""), flush=True)
+        failed += bool(why)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
