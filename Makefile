@@ -8,7 +8,7 @@ H      := test/harness
 export HARTS MEM NET V PROG APPEND TREE QEMU BIOS
 
 .DEFAULT_GOAL := help
-.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench trace count doctor format clean python
+.PHONY: help qemu serve qemu-gdb gdb kernel unit nightly lint coverage test bench trace figures count doctor format clean python
 
 qemu: python      ## build, start exos in the emulator, give the terminal to its shell
 	@$(PYTHON) $(H)/run.py qemu
@@ -34,6 +34,8 @@ bench: python     ## measure in instructions: a table, and build/bench.json
 	@$(PYTHON) $(H)/run.py bench
 trace: python     ## run a program, PROG=NAME[:ARGUMENT...], with everything traced: build/trace.json for Perfetto, and a summary
 	@$(PYTHON) $(H)/run.py trace
+figures: python   ## draw the pictures of the book that come from a trace: docs/pictures
+	@$(PYTHON) $(H)/figures.py shares docs/pictures/shares.svg
 count: python     ## lines of code per room; the kernel must stay below 8000
 	@$(PYTHON) $(H)/count.py
 doctor: python    ## each tool: found, wanted, how to get it; and a boot test

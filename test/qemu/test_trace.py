@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import common
 import qemu
@@ -69,6 +70,27 @@ def test_two_harts_are_in_one_picture():
         found = check_document(json.load(f))
     assert found[0, "harts"] > 2
     assert re.search(r"(?m)^hart 1: [\d.]+ % busy$", done.stdout), done.stdout
+
+
+def test_the_picture_of_three_to_two_to_one():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "shares.svg")
+        command = [sys.executable, os.path.join(common.ROOT, "test", "harness", "figures.py"), "shares", path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with open(path, encoding="utf-8") as f:
+            picture = f.read()
+    lines = {
+        m.group(2): [tuple(map(float, p.split())) for p in m.group(1).split("L")]
+        for m in re.finditer(r'<path d="M([^"]+)" fill="none" stroke="(#\w+)"', picture)}
+    assert len(lines) == 3, lines.keys()
+    # Each goes up in steps, from one corner; their ends are as 3 to 2 to 1.
+    heights = []
+    for points in lines.values():
+        assert len(points) > 50 and all(b[0] >= a[0] and b[1] <= a[1] for a, b in zip(points, points[1:]))
+        heights.append(points[0][1] - points[-1][1])
+    for height, tickets in zip(heights, (3, 2, 1)):
+        assert abs(height / sum(heights) - tickets / 6) < 0.02 * tickets / 6 + 0.003, heights
 
 
 def test_who_asks_wrongly_is_told():

@@ -4,7 +4,7 @@
  * For each call a set of arguments that works, in a world that has what it needs. Then one argument after the other, and pairs of
  * them, are replaced by values from the edges, and the machine is set back each time. A refusal must leave the complete state as it was.
  */
-/* ctest: timeout=120 */
+/* ctest: timeout=300 */
 #include "exos/flow.h"
 #include "exos/ring.h"
 #include "kern/syscall.h"
