@@ -2,7 +2,8 @@
 """attacks.py - every attack that docs/attacks.md lists is one that is tried, and the other way round
 
 A row | M1 | what | `function` | `program` | names a test function of test_kern_attack.c that begins with m1_ and runs, and a program
-user/tests/*.c that names M1 in its first lines. Exit codes: 0 they agree, 1 not.
+user/tests/*.c that names M1 in its first lines. The functions of T and U are in OTHERS, and carry the number in their names or in the
+comment of their first line. Exit codes: 0 they agree, 1 not.
 """
 import os
 import re
@@ -10,7 +11,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXPECTED = {*(f"M{n}" for n in range(1, 19) if n != 11), *(f"C{n}" for n in range(1, 11)), *(f"S{n}" for n in range(1, 13)),
-            "P1", "P2", "P3", "P4", "P5", "P8"}
+            "P1", "P2", "P3", "P4", "P5", "P8", *(f"T{n}" for n in range(1, 9)), *(f"U{n}" for n in range(1, 9) if n != 7)}
+OTHERS = ("test_kern_pct.c", "test_kern_upcall.c", "test_kern_harts.c")
 
 
 def read(*path):
@@ -20,13 +22,19 @@ def read(*path):
 
 def main():
     wrong, seen, listed = [], set(), set()
+    others = "\n".join(read("test", "unit", name) for name in OTHERS)
     run = set(re.findall(r"cmocka_unit_test\((\w+)\)", read("test", "unit", "test_kern_attack.c")))
-    for number, function, program in re.findall(r"^\| ([MCSP]\d+) \|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs", "attacks.md"), re.M):
+    for number, function, program in re.findall(r"^\| ([MCSPTU]\d+) \|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs", "attacks.md"), re.M):
         function, program = function.strip(" `"), program.strip(" `")
         seen.add(number)
         if not function and not program:
             wrong.append(f"{number} is tried by nothing")
-        if function:
+        if function and number[0] in "TU":
+            first = re.search(rf"^static void {function}\(.*$", others, re.M)
+            carries = first and (function.startswith(number.lower() + "_") or re.search(rf"/\*.*\b{number}\b", first.group(0)))
+            if not carries or not re.search(rf"^\t\t\w+\({function}\b", others, re.M):
+                wrong.append(f"{number}: {function} is no test of {', '.join(OTHERS)} that carries the number")
+        elif function:
             listed.add(function)
             if function not in run or not function.startswith(number.lower() + "_"):
                 wrong.append(f"{number}: {function} is no test of test_kern_attack.c that carries the number")

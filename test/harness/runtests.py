@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""runtests.py [PHASE...] [--only TEXT] [--seconds N] [--jobs N] - build and run the tests
+"""runtests.py [PHASE...] [--only TEXT] [--deterministic] [--seconds N] [--jobs N] - build and run the tests
 
   unit      host unit tests (GCC)                        clang     the kernel compiled by clang 14 without a warning
   asan      the same under ASan and UBSan (clang 14)     guest     user/tests/* on the release and the debug kernel
@@ -163,12 +163,14 @@ def guest_harts(name):
     return guest_setting(name, "harts")
 
 
-def run_guest(tree, name, harts, seconds):
+def run_guest(tree, name, harts, seconds, deterministic=False):
     """(verdict, seconds, detail) of one guest test, in a process of its own. harts None: as many as HARTS says."""
     started = time.monotonic()
     command = [sys.executable, os.path.join(HERE, "run.py"), "test", name, "--no-build", "--tree", tree, "--budget", str(seconds)]
     command += ["--harts", str(harts)] if harts else []
     icount = guest_setting(name, "icount")[0]
+    if icount is None and deterministic:
+        icount = 3
     command += ["--icount", str(icount)] if icount is not None else []
     code, output = run_limited(command, seconds + 30)
     verdicts = [line for line in output.splitlines() if line.startswith(("skip ", "skip\n"))]
@@ -340,7 +342,7 @@ def run_all(args):
                 for name, harts in ((n, h) for n in guest_names(tree) for h in guest_harts(n)):
                     full = f"guest{'-debug' if tree == 'rv64-debug' else ''}/{name}" + (f"@{harts}" if harts else "")
                     if not args.only or args.only in full:
-                        work[pool.submit(run_guest, tree, name, harts, CASE_SECONDS)] = full
+                        work[pool.submit(run_guest, tree, name, harts, CASE_SECONDS, args.deterministic)] = full
         if "system" in phases and "rv64" in usable:
             for path in sorted(glob.glob(os.path.join(ROOT, "test", "qemu", "test_*.py"))):
                 work[pool.submit(run_system_file, path, args.only, max(60.0, min(900.0, left())))] = None
@@ -366,6 +368,7 @@ def main(argv):
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("phases", nargs="*", choices=[*PHASES, "nightly", []])
     parser.add_argument("--only")
+    parser.add_argument("--deterministic", action="store_true", help="guest tests: instructions are counted, every run is the same")
     parser.add_argument("--seconds", type=float, default=1500)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--file")

@@ -1,5 +1,5 @@
 /*
- * t_transfers.c - T1-T8: protected transfers between programs: what arrives, what is refused, and both ends dying
+ * t_transfers.c - T1, T2, T3, T4, T5, T6, T8: protected transfers between programs: what arrives, what is refused, and both ends dying
  */
 /* guest: harts=1,2,4 */
 #include "check.h"
