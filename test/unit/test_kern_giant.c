@@ -4,7 +4,7 @@
  * The machine has 2 GiB, of which the host gives only what is written. The second GiB is free when it starts. It is zero, as all sparse
  * memory is, and marked so, that the kernel does not write all of it. The audit of half a million frames runs where it matters.
  */
-/* ctest: timeout=120 */
+/* ctest: timeout=300 */
 #include "kern/expose.h"
 #include "kern/page.h"
 #include "kern_test.h"
