@@ -8,6 +8,7 @@
  * arrives at this very instruction. Inside the resume range the pc must now be at its start with the pending bit set; before it only the
  * bit. Then the child goes on, must find its registers whole, and must have been told of the event exactly once.
  */
+/* guest: harts=1,2 */
 #include "check.h"
 
 #define GO	EV_USER(1)	/* to the child: next round */
