@@ -79,7 +79,7 @@ def table(values):
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) for row in [head, *rows]]
     lines.insert(1, "-" * len(lines[0]))
-    lines.append("Instructions per operation, one hart. * Aegis: DEC5000 cycles, SOSP 1995. A ratio above 1 misses the target.")
+    lines.append("Instructions per operation, one hart. * Aegis: DEC5000 cycles, SOSP 1995. A ratio above 1 misses the target. Each key: docs/measuring.md.")
     return "\n".join(lines)
 
 
