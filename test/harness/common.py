@@ -3,6 +3,7 @@
 Facts go to stdout, complaints and progress to stderr, colour only to a terminal.
 """
 import os
+import select
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -48,6 +49,13 @@ def complain(text):
     print(colour("31", "exos: ", sys.stderr) + text, file=sys.stderr, flush=True)
 
 
+def unread(stream):
+    """Has whoever read this pipe gone, as `head` does?"""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(flags & select.POLLERR for _, flags in poll.poll(0))
+
+
 def run_command(main, argv):
     """Run one front-door command; the only place where an exception becomes an exit code."""
     try:
@@ -58,4 +66,9 @@ def run_command(main, argv):
     except KeyboardInterrupt:
         say("interrupted")
         code = 130
+    except BrokenPipeError:
+        if not unread(sys.stdout):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())     # for what is still to be flushed
+        code = 141
     sys.exit(code or 0)

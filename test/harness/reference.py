@@ -117,6 +117,11 @@ def definition(kind, name):
 MADE = "<!-- made by test/harness/reference.py from include/exos/calls.h: change the comment there -->\n"
 
 
+def sentence(text):
+    """With a capital letter, unless it begins with the name of a register."""
+    return text if re.match(r"[a-z]+[0-9]", text) else text[0].upper() + text[1:]
+
+
 def link_calls(text, names, here):
     """name() becomes a link, name|n| and constants become code."""
     text = re.sub(r"\b(\w+)\(\)", lambda m: f"[`{m.group(1)}()`]({m.group(1)}.md)" if m.group(1) in names and m.group(1) != here else f"`{m.group(0)}`", text)
@@ -148,7 +153,7 @@ def page(call, names, known):
         text += ["", "It cannot fail."]
     if "Notes" in call.parts:
         notes = call.parts["Notes"]
-        text += ["", "## Notes", "", link_calls(notes[0].upper() + notes[1:], names, call.name)]
+        text += ["", "## Notes", "", link_calls(sentence(notes), names, call.name)]
     shapes = []
     for shape in re.findall(r"\b(struct|enum) (\w+)", " ".join([t for t, _ in call.arguments] + list(call.parts.values()))):
         if shape not in shapes:
