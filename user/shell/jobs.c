@@ -219,7 +219,13 @@ void jobs_run(int n, char **words, bool background)
 		return;
 	}
 	if (!find_program(words[w], &e)) {
-		printf("run: there is no program '%s': 'programs' lists them\n", words[w]);
+		char test[64];
+
+		snprintf(test, sizeof(test), "tests/%s", words[w]);
+		if (find_program(test, &e))
+			printf("run: there is no program '%s', but a test of that name: 'run %s'\n", words[w], test);
+		else
+			printf("run: there is no program '%s': 'programs' lists them\n", words[w]);
 		return;
 	}
 	while (j < jobs + JOBS && j->used)
