@@ -13,6 +13,7 @@
 #include "kern/env.h"
 #include "kern/flow.h"
 #include "kern/page.h"
+#include "kern/revoke.h"
 #include "kern/ring.h"
 #include "kern/slice.h"
 #include "kern/trace.h"
@@ -27,6 +28,7 @@ static uint16_t count[FRAMES_MAX];	/* of each frame: pins whose holder was found
 static uint8_t asids[(1u << 16) / 8];	/* a bit for each ASID that a context has in this generation */
 
 static uint64_t leaves, bound_caps;	/* of pages, not of exposed frames */
+static uint32_t quarantined;
 static uint32_t table_links;		/* entries that lead to a table */
 static uint64_t listed, recorded;	/* capabilities found in lists, and in capability tables */
 static uint32_t revoking;		/* of them, those whose revocation is under way */
@@ -117,7 +119,7 @@ static void audit_table(ppn_t root, ppn_t table, unsigned level, vaddr_t base)
  */
 static void audit_contexts(void)
 {
-	uint32_t tables = 0, running = 0, users = 0;
+	uint32_t tables = 0;
 
 	leaves = table_links = 0;
 	LAW(page_known_is_true(), 0, 0);
@@ -125,6 +127,7 @@ static void audit_contexts(void)
 		asids[i] = 0;
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct frame_priv *v = priv_of(p);
+		uint32_t users = 0;
 
 		if (frame_of(p)->type != FRAME_TABLE)
 			continue;
@@ -135,7 +138,9 @@ static void audit_contexts(void)
 		}
 		LAW(frame_of(p)->parent == 0, p, frame_of(p)->parent);
 		audit_table(p, p, 2, 0);
-		users += v->users;
+		for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+			users += e->context == p;
+		LAW(users == v->users, p, users);
 		if (v->asid_gen != asid_generation)
 			continue;
 		LAW(v->asid >> arch_asid_bits == 0 && (v->asid != 0 || arch_asid_bits == 0), p, v->asid);
@@ -145,27 +150,14 @@ static void audit_contexts(void)
 		}
 	}
 	LAW(table_links == tables, table_links, tables);
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL && env_table[i]->context != 0) {
-			ppn_t root = env_table[i]->context;
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		if (e->context != 0) {
+			ppn_t root = e->context;
 
-			LAW(frame_exists(root) && frame_of(root)->type == FRAME_TABLE && frame_of(root)->level == 2, root, i);
-			LAW(priv_of(root)->users != 0, root, i);
-			LAW(env_table[i]->satp == 0 || (priv_of(root)->asid_gen == asid_generation &&
-			    env_table[i]->satp == arch_satp(root, priv_of(root)->asid)), root, i);
-			running++;
+			LAW(frame_exists(root) && frame_of(root)->type == FRAME_TABLE && frame_of(root)->level == 2, root, e->id);
+			LAW(e->satp == 0 || (priv_of(root)->asid_gen == asid_generation &&
+			    e->satp == arch_satp(root, priv_of(root)->asid)), root, e->id);
 		}
-	LAW(running == users, running, users);
-	/* Each count by itself, too: the sum could hide a pair of errors. Two loops, since there are few of both. */
-	for (ppn_t p = first_ppn; p < end_ppn; p++) {
-		uint32_t n = 0;
-
-		if (frame_of(p)->type != FRAME_TABLE || frame_of(p)->level != 2)
-			continue;
-		for (unsigned i = 0; i < ENV_MAX; i++)
-			n += env_table[i] != NULL && env_table[i]->context == p;
-		LAW(n == priv_of(p)->users, p, n);
-	}
 }
 
 /* ---- frames ---- */
@@ -217,13 +209,14 @@ static unsigned type_for(const struct frame *f)
  * Frames: (1) each has a known type, and only data comes in larger pages, whose parts agree with the first; (2) data that no
  * capability stands for is held by pins alone, or is what is left of a 1 GiB page that is being freed; tables and kernel objects
  * have their capability; (3) kernel and exposed frames are nobody's; (4) owners live; (5) each environment is charged for exactly
- * the frames that it owns.
+ * the frames that it owns, and the count of those that are not taken is right; (6) data of nobody is what was taken while a device
+ * reads it.
  */
 static void audit_frames(void)
 {
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
-			env_table[i]->audit_count = 0;
+	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		e->audit_count = e->audit_fixed = 0;
+	quarantined = 0;
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct frame *f = frame_of(p);
 		struct env *owner;
@@ -259,40 +252,71 @@ static void audit_frames(void)
 		}
 		if (f->type == FRAME_KERNEL || f->type == FRAME_EXPOSED)
 			LAW(f->owner == 0 && f->ncaps == 0 && f->pins == 0, p, f->owner);
-		if (f->owner == 0)
+		if (f->owner == 0) {
+			quarantined += f->type == FRAME_DATA;
+			LAW(f->type != FRAME_DATA || (f->ncaps == 0 && !frame_fixed(p)), p, f->ncaps);
 			continue;
+		}
 		owner = env_find(f->owner);
 		LAW(owner != NULL, p, f->owner);
 		owner->audit_count++;
+		owner->audit_fixed += frame_fixed(p);
 	}
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
-			LAW(env_table[i]->audit_count == env_table[i]->pub->held, env_table[i]->audit_count, env_table[i]->pub->held);
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+		LAW(e->audit_count == e->pub->held, e->audit_count, e->pub->held);
+		LAW(e->audit_fixed == e->pub->fixed, e->audit_fixed, e->pub->fixed);
+	}
+	LAW(quarantined == system_info->quarantined_frames, quarantined, system_info->quarantined_frames);
 }
 
 /*
- * Promises: (1) what is promised and not yet taken is the sum over all environments, and (2) no more than is free; (3) what an
- * environment passed on is the sum of what its children have, and no more than it has.
+ * Promises: (1) what is promised and not yet taken is the sum over all environments; (2) what an environment passed on is the sum of what
+ * its children have, and no more than it has; (3) pages that are not taken, but are beyond the guarantee of who holds them, fit into what
+ * nobody was promised; (4) so what is promised is free, or can be taken, or is on its way.
  */
 static void audit_promises(void)
 {
-	uint64_t promised = 0;
+	const uint64_t here = system_info->free_frames + quarantined;
+	uint64_t promised = 0, own = 0, all = here, beyond = 0, above = 0;
 
-	for (unsigned i = 0; i < ENV_MAX; i++) {
-		const struct env *e = env_table[i];
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
 		uint64_t passed = 0;
 
-		if (e == NULL)
-			continue;
 		LAW(e->pub->promised_on <= e->pub->guarantee, e->id, e->pub->promised_on);
-		if (env_own_guarantee(e) > e->pub->held)
-			promised += env_own_guarantee(e) - e->pub->held;
 		for (const struct env *c = e->child; c != NULL; c = c->sibling)
 			passed += c->pub->guarantee;
 		LAW(passed == e->pub->promised_on, e->id, passed);
+		promised += env_outstanding(e);
+		own += env_own_guarantee(e);
+		all += e->pub->held;
+		beyond += excess(e->pub->fixed, env_own_guarantee(e));
+		above += env_above(e);
 	}
 	LAW(promised == system_info->promised_frames, promised, system_info->promised_frames);
-	LAW(system_info->promised_frames <= system_info->free_frames, system_info->promised_frames, system_info->free_frames);
+	LAW(own <= all && beyond <= all - own, beyond, all - own);
+	LAW(promised <= here + above, promised, above);
+}
+
+/*
+ * Dialogues: (1) those who wait are in the queue once, living, for no more than they are promised; (2) their sum is right, and nobody else
+ * waits; (3) who was told that its pages are there finds them; (4) all dialogues are counted.
+ */
+static void audit_dialogues(void)
+{
+	uint64_t wanted = 0, all = 0, n = 0, open = revoke_waiting != NULL;
+
+	for (const struct env *w = revoke_waiting; w != NULL; w = w->want_next) {
+		LAW(n++ < ENV_MAX && is_living(w) && w->state != ENV_DYING, w->id, n);
+		LAW(w->pub->wanted != 0 && w->pub->wanted <= env_outstanding(w), w->id, w->pub->wanted);
+		wanted += w->pub->wanted;
+		LAW(!w->granted || wanted <= system_info->free_frames, w->id, wanted);
+	}
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+		all += e->pub->wanted;
+		open += e->pub->asked != 0;
+	}
+	LAW(wanted == system_info->wanted_frames && wanted == all, wanted, all);
+	LAW(open == revoke_open, open, revoke_open);
 }
 
 /* ---- capabilities ---- */
@@ -398,11 +422,7 @@ static void audit_tables(void)
 
 	recorded = bound_caps = 0;
 	revoking = 0;
-	for (unsigned i = 0; i < ENV_MAX; i++) {
-		const struct env *e = env_table[i];
-
-		if (e == NULL)
-			continue;
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
 		LAW(e->ncaptab <= CAPTAB_PAGES && e->nslots <= e->ncaptab * CAPS_PER_PAGE, e->id, e->ncaptab);
 		for (unsigned n = 0; n < e->ncaptab; n++, pages++) {
 			const struct cap *table = e->captab[n];
@@ -478,9 +498,8 @@ static void audit_envs(void)
  */
 static void audit_slices(void)
 {
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
-			env_table[i]->audit_count = 0;
+	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		e->audit_count = 0;
 	for (unsigned n = 0; n < nharts; n++) {
 		const struct hart *h = &harts[n];
 
@@ -498,9 +517,8 @@ static void audit_slices(void)
 			s->env->audit_count++;
 		}
 	}
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
-			LAW(env_table[i]->audit_count == env_table[i]->pub->nslices, env_table[i]->id, env_table[i]->audit_count);
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		LAW(e->audit_count == e->pub->nslices, e->id, e->audit_count);
 }
 
 /*
@@ -545,14 +563,10 @@ static bool remembers(const struct env *e, unsigned long slot, const struct env 
  */
 static void audit_transfers(void)
 {
-	for (unsigned i = 0; i < ENV_MAX; i++) {
-		const struct env *e = env_table[i];
-		bool runs;
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+		bool runs = e->hart != NULL && e->hart->current == e;
 		unsigned n = 0;
 
-		if (e == NULL)
-			continue;
-		runs = e->hart != NULL && e->hart->current == e;
 		LAW((e->gate == GATE_SHUT) == (runs || e->callee != NULL || e->state == ENV_STOPPED || e->state == ENV_DYING ||
 		    (e->halt && e->gate == GATE_SHUT)), e->id, e->gate);
 		LAW(e->open == GATE_READY || (e->uarea != &no_uarea && e->open == (long)e->handler[UP_ENTRY] && e->open > 0), e->id, e->open);
@@ -654,9 +668,9 @@ static void audit_pins(void)
 {
 	for (ppn_t p = first_ppn; p < end_ppn; p++)
 		count[p - first_ppn] = 0;
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL && env_table[i]->uarea_page != 0)
-			count[env_table[i]->uarea_page - first_ppn]++;
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		if (e->uarea_page != 0)
+			count[e->uarea_page - first_ppn]++;
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct ring *r = page_kva(p);
 
@@ -677,8 +691,11 @@ static void audit_pins(void)
 void audit(void)
 {
 	LAW(end_ppn - first_ppn <= FRAMES_MAX, first_ppn, end_ppn);
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		LAW(env_table[i] == NULL || (env_table[i]->id & ENV_INDEX_MASK) == i, i, 0);	/* or env_next() finds no end */
 	audit_free_list();
 	audit_frames();
+	audit_dialogues();
 	audit_promises();
 	audit_lists();
 	audit_envs();

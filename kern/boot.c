@@ -229,7 +229,7 @@ static void first_env(void)
 	frame_take_boot(table, CAP_CAPTAB);
 	boot.env = env_make(NULL, record, all);
 	system_info->promised_frames -= 2;
-	boot.env->pub->held = 2;
+	boot.env->pub->held = boot.env->pub->fixed = 2;
 	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
 	frame_of(table)->parent = record;
 	boot.env->captab[0] = page_kva(table);
@@ -255,6 +255,7 @@ static void root_caps(void)
 	page = c->object;
 	cap_remove(c);
 	boot.slot--;
+	boot.env->pub->fixed++;
 	frame_of(page)->type = FRAME_KOBJ;
 	frame_of(page)->level = CAP_FLOW;
 	memset(page_kva(page), 0, PAGE_SIZE);

@@ -3,25 +3,28 @@
  */
 #include "kern/charge.h"
 #include "kern/frame.h"
+#include "kern/revoke.h"
 
-/* What e has of its own and does not use yet. The sum over all environments is promised_frames. */
-static uint32_t outstanding(const struct env *e)
+bool env_may_fix(const struct env *e, uint32_t n)
 {
-	uint32_t own = env_own_guarantee(e);
-
-	return own > e->pub->held ? own - e->pub->held : 0;
+	return e->pub->fixed + n <= env_own_guarantee(e) || system_info->promised_frames <= system_info->free_frames;
 }
 
-bool env_charge(struct env *e, uint32_t n)
+int env_charge(struct env *e, uint32_t n)
 {
-	uint32_t before = outstanding(e), after = before > n ? before - n : 0;
+	uint32_t own = least(env_outstanding(e), n);
+	uint64_t above = (uint64_t)e->pub->held + n - env_own_guarantee(e);
 
-	/* What is free must still cover what is promised to everyone: so a guarantee is always there when it is asked for. */
-	if (system_info->free_frames < n || system_info->free_frames - n < system_info->promised_frames - (before - after))
-		return false;
-	system_info->promised_frames -= before - after;
+	/* What is borrowed leaves enough for all that is promised, or is asked for when that is needed. Larger pages are fixed: not so. */
+	if (own < n && system_info->free_frames - n < system_info->promised_frames - own && (n > 1 || above > e->pub->borrow))
+		return -E_QUOTA;
+	if (unlikely(system_info->free_frames - n < revoke_ahead(e)))
+		return own < n ? -E_QUOTA : n > 1 ? -E_NOMEM : revoke_demand(e);
+	system_info->promised_frames -= own;
 	e->pub->held += n;
-	return true;
+	if (e->pub->wanted != 0)
+		revoke_want(e, excess(e->pub->wanted, n));
+	return 0;
 }
 
 void env_uncharge(uint32_t id, uint32_t n)
@@ -31,25 +34,37 @@ void env_uncharge(uint32_t id, uint32_t n)
 
 	if (e == NULL)
 		return;
-	before = outstanding(e);
+	before = env_outstanding(e);
 	KASSERT(e->pub->held >= n);
 	e->pub->held -= n;
-	system_info->promised_frames += outstanding(e) - before;
+	system_info->promised_frames += env_outstanding(e) - before;
+	if (revoke_waiting != NULL)
+		revoke_freed();
 }
 
 bool env_can_promise(const struct env *from, uint32_t n)
 {
-	uint32_t own = env_own_guarantee(from), before = outstanding(from), after;
+	uint32_t own = env_own_guarantee(from), before = env_outstanding(from), after;
 
 	if (own < n)
 		return false;
-	after = own - n > from->pub->held ? own - n - from->pub->held : 0;
-	return (uint64_t)system_info->free_frames >= (uint64_t)system_info->promised_frames - before + after + n;
+	after = excess(own - n, from->pub->held);
+	if ((uint64_t)system_info->free_frames >= (uint64_t)system_info->promised_frames - before + after + n)
+		return true;
+	/* It is lent, or will be: what `from` holds beyond the rest of its guarantee it borrows from then on. */
+	return from->pub->fixed <= own - n && (from->pub->held <= own - n || from->pub->held - (own - n) <= from->pub->borrow);
+}
+
+/* Nobody waits for more than it is promised. */
+static void wants_less(struct env *e)
+{
+	if (e->pub->wanted > env_outstanding(e))
+		revoke_want(e, env_outstanding(e));
 }
 
 void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
 {
-	system_info->promised_frames -= outstanding(from) + outstanding(to);
+	system_info->promised_frames -= env_outstanding(from) + env_outstanding(to);
 	if (to->parent == from) {
 		from->pub->promised_on += n;
 		to->pub->guarantee += n;
@@ -57,42 +72,44 @@ void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
 		from->pub->guarantee -= n;
 		to->pub->promised_on -= n;
 	}
-	system_info->promised_frames += outstanding(from) + outstanding(to);
+	system_info->promised_frames += env_outstanding(from) + env_outstanding(to);
+	wants_less(from);
+	wants_less(to);
 }
 
-void env_charge_parent(struct env *e)
+void env_charge_parent(struct env *e, bool fixed)
 {
 	if (env_own_guarantee(e) > 0)
 		env_move_guarantee(e, e->parent, 1);
-	system_info->promised_frames -= outstanding(e) + outstanding(e->parent);
+	system_info->promised_frames -= env_outstanding(e) + env_outstanding(e->parent);
 	e->pub->held--;
 	e->parent->pub->held++;
-	system_info->promised_frames += outstanding(e) + outstanding(e->parent);
+	e->pub->fixed -= fixed;
+	e->parent->pub->fixed += fixed;
+	system_info->promised_frames += env_outstanding(e) + env_outstanding(e->parent);
+	wants_less(e->parent);
 }
 
-/* A guarantee moves between an environment and its parent. What the first gives up, who has none, can be borrowed by all. */
+/* Its parent gives and takes; an environment itself gives up. What the first gives up is promised to nobody: it can be borrowed. */
 long env_set_guarantee(struct env *self, struct env *e, unsigned long pages)
 {
 	uint32_t now = e->pub->guarantee;
+	struct env *from = pages >= now ? e->parent : e, *to = pages >= now ? e : e->parent;
+	unsigned long n = pages >= now ? pages - now : now - pages;
 
-	if (e != self && e->parent != self)
-		return -E_RIGHTS;
 	if (e == self && (pages > now || pages < e->pub->promised_on))
 		return -E_INVAL;
+	if (e != self && e->parent != self)
+		return -E_RIGHTS;
 	if (e->parent == NULL) {
-		system_info->promised_frames -= outstanding(e);
+		system_info->promised_frames -= env_outstanding(e);
 		e->pub->guarantee = pages;
-		system_info->promised_frames += outstanding(e);
+		system_info->promised_frames += env_outstanding(e);
+		wants_less(e);
 		return 0;
 	}
-	if (pages > now) {
-		if (pages > UINT32_MAX || !env_can_promise(e->parent, pages - now))
-			return -E_QUOTA;
-		env_move_guarantee(e->parent, e, pages - now);
-		return 0;
-	}
-	if (pages < e->pub->promised_on || !env_can_promise(e, now - pages))
+	if (pages > UINT32_MAX || pages < e->pub->promised_on || !env_can_promise(from, n))
 		return -E_QUOTA;
-	env_move_guarantee(e, e->parent, now - pages);
+	env_move_guarantee(from, to, n);
 	return 0;
 }

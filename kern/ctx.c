@@ -36,9 +36,8 @@ static void new_generation(void)
 	asid_next = 1;
 	system_info->asid_generation = asid_generation;
 	system_info->fences_all++;
-	for (unsigned i = 0; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
-			env_table[i]->satp = 0;
+	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		e->satp = 0;
 	for (unsigned i = 0; i < nharts; i++)
 		if ((p = runs_in(i)) != NULL) {
 			p->harts = p->asid_gen == asid_generation ? p->harts | harts[i].bit : harts[i].bit;
@@ -118,7 +117,7 @@ int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c)
 
 	if (va >= SV39_USER_TOP || level > 1)
 		return -E_INVAL;
-	if ((err = page_claimable(c)) != 0)
+	if ((err = page_claimable(c)) != 0 && (err != -E_QUOTA || level != 0))
 		return err;
 	e = sv39_entry(root, va, level + 1);
 	if (e == NULL)
@@ -135,18 +134,19 @@ int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c)
 	return 0;
 }
 
-/* The root above a table, by the parent links; root tables have none. */
-static ppn_t root_of(ppn_t table)
+uint64_t table_place(ppn_t table)
 {
-	while (frame_of(table)->level < 2)
-		table = frame_of(table)->parent;
-	return table;
+	vaddr_t va = 0;
+
+	for (; frame_of(table)->level < 2; table = frame_of(table)->parent)
+		va += priv_of(table)->index * sv39_span(frame_of(table)->level + 1);
+	return binding_of(table, va);
 }
 
 /* Take an empty table out of its parent. Its capability becomes a PAGE; a read-only binding of the page stays. */
 static void table_unlink(ppn_t table)
 {
-	ppn_t parent = frame_of(table)->parent, root = root_of(table);
+	ppn_t parent = frame_of(table)->parent, root = binding_root(table_place(table));
 	pte_t *e = (pte_t *)page_kva(parent) + priv_of(table)->index;
 
 	KASSERT(priv_of(table)->live == 0 && pte_is_table(*e) && pte_ppn(*e) == table);
@@ -177,11 +177,9 @@ static int table_empty(ppn_t table)
 	unsigned level = frame_of(table)->level;
 	unsigned n = level == 2 ? SV39_USER_ROOT : SV39_ENTRIES;
 	pte_t *t = page_kva(table);
-	ppn_t root = root_of(table);
-	vaddr_t base = 0;
+	ppn_t root = binding_root(table_place(table));
+	vaddr_t base = binding_va(table_place(table));
 
-	for (ppn_t p = table; frame_of(p)->level < 2; p = frame_of(p)->parent)
-		base += priv_of(p)->index * sv39_span(frame_of(p)->level + 1);
 	for (unsigned i = 0; i < n && priv_of(table)->live > 0; i++) {
 		if (pte_is_table(t[i])) {
 			table_tear(pte_ppn(t[i]));	/* one level down: depth is bounded by the level */

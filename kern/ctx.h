@@ -59,6 +59,8 @@ static inline void ctx_fence(ppn_t root)
 	system_info->fences_asid += p->harts != 0;
 }
 
+/* The root above a table, and the first address that it covers, as in a binding. */
+uint64_t table_place(ppn_t table);
 /* Donate c's page as table. See table_bind in exos/calls.h for the errors. */
 int table_bind(ppn_t root, vaddr_t va, unsigned level, struct cap *c);
 int table_unbind(ppn_t root, vaddr_t va, unsigned level);

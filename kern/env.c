@@ -3,6 +3,7 @@
  */
 #include "kern/env.h"
 #include "kern/charge.h"
+#include "kern/revoke.h"
 #include "kern/console.h"
 #include "kern/ctx.h"
 #include "kern/lock.h"
@@ -31,6 +32,14 @@ struct env *env_find(uint32_t id)
 	struct env *e = env_table[id & ENV_INDEX_MASK];
 
 	return e != NULL && e->id == id ? e : NULL;
+}
+
+struct env *env_next(const struct env *e)
+{
+	for (unsigned i = e != NULL ? (e->id & ENV_INDEX_MASK) + 1 : 1; i < ENV_MAX; i++)
+		if (env_table[i] != NULL)
+			return env_table[i];
+	return NULL;
 }
 
 struct env *env_operand(struct env *self, unsigned long slot, unsigned right, int *err)
@@ -218,7 +227,7 @@ static void drop_uarea(struct env *e)
 		return;
 	e->uarea = &no_uarea;
 	e->uarea_va = 0;
-	frame_unpin(e->uarea_page);
+	frame_unpin(e->uarea_page, true);
 	e->uarea_page = 0;
 	set_entry(e);
 }
@@ -232,6 +241,7 @@ static bool destroy_begin(struct env *e)
 	slice_forget_env(e);
 	console_forget(e);
 	drop_uarea(e);
+	revoke_want(e, 0);
 	e->drop_cursor = e->nslots;
 	return true;
 }
@@ -284,22 +294,17 @@ static int destroy_sweep(struct env *e)
 		if (f->owner != e->id || f->tail)
 			continue;
 		if (f->type != FRAME_DATA) {
-			env_charge_parent(e);
+			env_charge_parent(e, frame_fixed(ppn));
 			f->owner = e->parent->id;
 			continue;
 		}
-		while (f->ncaps > 0) {
-			struct cap *c = priv_of(ppn)->caps.head;
-
-			cap_unbind(c);
-			cap_remove(c);
-		}
+		frame_strip(ppn);
 		n += CAP_LIST_MAX / 8;
 		if (f->order == PAGE_ORDER_JOINED && !frame_shrink(ppn)) {
 			e->sweep_cursor--;		/* again, until 2 MiB of it are left */
 		} else if (f->pins > 0) {
 			/* Requests in flight, and frame_unpin() frees it: until then somebody pays, for it is not free. */
-			env_charge_parent(e);
+			env_charge_parent(e, frame_fixed(ppn));
 			f->owner = e->parent->id;
 		} else {
 			frame_release(ppn);
@@ -340,6 +345,7 @@ int env_destroy_step(struct env *e)
 		return 1;
 
 	set_context(e, 0);
+	revoke_no_more(e);
 	if (e->parent != NULL) {
 		env_move_guarantee(e, e->parent, e->pub->guarantee);
 		*e->sibling_link = e->sibling;
@@ -370,7 +376,7 @@ void event_raise(struct env *e, uint64_t bits)
 		return;
 	__atomic_fetch_or(&e->uarea->events, bits, __ATOMIC_RELAXED);	/* the library clears some meanwhile, maybe on another hart */
 	if (h != NULL && h->current == e) {
-		if ((bits & e->event_up) == 0)
+		if ((bits & (e->event_up | EV_REVOCATION)) == 0)
 			return;
 		if (h != arch_hart()) {
 			h->deferred = true;
@@ -383,7 +389,7 @@ void event_raise(struct env *e, uint64_t bits)
 			arch_timer_set(0);
 			return;
 		}
-		upcall_async(e, UP_EVENT);
+		upcall_events(e, bits);
 		return;
 	}
 	/* A lean one finds the bits when it goes on; whoever picks it sees them too. */
@@ -393,8 +399,8 @@ void event_raise(struct env *e, uint64_t bits)
 		return;
 	if (env_waits(e) && (e->uarea->events & e->wait_mask) != 0)
 		env_wake(e);
-	if (!env_waits(e) && (bits & e->event_up) != 0)
-		upcall_async(e, UP_EVENT);
+	if (!env_waits(e))
+		upcall_events(e, bits);
 	env_open(e);
 }
 
@@ -425,7 +431,7 @@ long sys_wait(struct env *self, unsigned long mask, unsigned long deadline)
 	if (deadline != 0 && deadline <= arch_time())
 		return 0;
 	self->slice_upcall = false;
-	self->wait_mask = mask;
+	self->wait_mask = mask | (self->handler[UP_REVOKE] != 0 ? EV_REVOCATION : 0);	/* it would be interrupted: so it is woken */
 	self->deadline = deadline != 0 ? deadline : ~0ul;
 	self->entry_waits = self->base_pc != 0;
 	env_set_state(self, ENV_WAITING);
@@ -510,17 +516,18 @@ static long set_uarea(struct env *self, struct env *e, unsigned long slot, unsig
 		return err;
 	if (!user_address(va) || (va & (PAGE_SIZE - 1)) != 0 || va == 0)
 		return -E_INVAL;
-	frame_pin(c->object);
+	frame_pin(c->object, true);
 	drop_uarea(e);
 	u = page_kva(c->object);
 	u->version = EXOS_ABI_VERSION;
 	u->size = sizeof(*u);
-	u->held = u->pending = u->events = 0;
+	u->held = u->pending = u->events = u->noffer = 0;
 	u->env = e->id;
 	e->uarea_page = c->object;
 	e->uarea_va = va;
 	e->uarea = u;
 	set_entry(e);
+	revoke_tell(e);
 	return 0;
 }
 
@@ -550,25 +557,23 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 	int err;
 	struct env *e = env_operand(self, env, RIGHT_CONTROL, &err);
 	struct cap *x;
+	bool elsewhere;
 
 	if (e == NULL)
 		return err;
+	elsewhere = e != self && e->state != ENV_STOPPED;	/* its registers may be in use */
 	switch (property) {
 	case ENV_CONTEXT:
 		if ((x = cap_get(self, a, CAP_CTX)) == NULL)
 			return -E_NOCAP;
-		if (!(x->rights & RIGHT_RUN))
-			return -E_RIGHTS;
-		if (e != self && e->state != ENV_STOPPED)
-			return -E_BUSY;
+		if (!(x->rights & RIGHT_RUN) || elsewhere)
+			return x->rights & RIGHT_RUN ? -E_BUSY : -E_RIGHTS;
 		set_context(e, x->object);
 		if (e == self)
 			ctx_activate(self);
 		return 0;
 	case ENV_UAREA:
-		if (e != self && e->state != ENV_STOPPED)
-			return -E_BUSY;
-		return set_uarea(self, e, a, b);
+		return elsewhere ? -E_BUSY : set_uarea(self, e, a, b);
 	case ENV_HANDLER:
 		if (a >= UP_KINDS || !user_address(b) || (b & 1) != 0)
 			return -E_INVAL;
@@ -588,10 +593,8 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 		e->window_count = b;
 		return 0;
 	case ENV_FP:
-		if (a > 1)
-			return -E_INVAL;
-		if (e != self && e->state != ENV_STOPPED)
-			return -E_BUSY;
+		if (a > 1 || elsewhere)
+			return a > 1 ? -E_INVAL : -E_BUSY;
 		e->fp_on = a;
 		e->fp_saved = false;
 		if (e == self)
@@ -599,6 +602,11 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 		return 0;
 	case ENV_GUARANTEE:
 		return env_set_guarantee(self, e, a);
+	case ENV_BORROW:
+		if (a > (self->parent != NULL ? self->pub->borrow : UINT32_MAX))
+			return -E_QUOTA;
+		e->pub->borrow = a;
+		return 0;
 	case ENV_EVENT_UP:
 		e->event_up = a;
 		return 0;

@@ -70,6 +70,13 @@ struct env {
 	ticks_t deadline;	/* while waiting; ~0: none */
 	uint64_t event_up;	/* events that cause an upcall */
 
+	/* Revocation: see revoke.h. */
+	struct env *want_next;		/* waits for pages behind this one */
+	uint32_t target, take_cursor;	/* while asked: pages that it is to come down to; how far it was searched for what can be taken */
+	bool granted, by_parent;	/* it was told that what it waits for is there; its parent asked it */
+	/* Its time for an answer is over when it has run so long in all, and then in any case; how long it ran in slices of others. */
+	ticks_t answer_used, answer_end, guest;
+
 	struct env *parent, *child, *sibling, **sibling_link;
 
 	uint32_t nslots;
@@ -77,7 +84,7 @@ struct env {
 	uint32_t ncaptab;
 	uint32_t drop_cursor;		/* destruction: slots from here on are empty */
 	uint32_t sweep_cursor;		/* destruction: frames before this one are not charged to it any more */
-	uint32_t audit_count;
+	uint32_t audit_count, audit_fixed;
 	struct cap *captab[CAPTAB_PAGES];	/* pages of the capability table; NULL where there is none */
 };
 
@@ -87,6 +94,8 @@ extern struct uarea no_uarea;		/* held for ever: keeps exceptions on the slow pa
 
 /* The living environment of that number, NULL: none, or another generation. */
 struct env *env_find(uint32_t id);
+/* The next of the living after e, in the order of their numbers; after NULL the first. NULL: there is none. */
+struct env *env_next(const struct env *e);
 static inline struct env *env_at(ppn_t page) { return page_kva(page); }
 
 

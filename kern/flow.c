@@ -60,6 +60,7 @@ bool flow_forget_cap(struct cap *c, unsigned *budget)
 
 void flow_page_end(ppn_t page)
 {
+	env_fixes(frame_of(page)->owner, -1);
 	memset(page_kva(page), 0, PAGE_SIZE);
 	frame_of(page)->type = FRAME_DATA;
 	frame_of(page)->level = 0;
@@ -115,6 +116,7 @@ long sys_flow_derive(struct env *self, unsigned long flow, unsigned long slot, u
 
 	page = c->object;
 	cap_remove(c);
+	env_fixes(frame_of(page)->owner, 1);
 	frame_of(page)->type = FRAME_KOBJ;
 	frame_of(page)->level = CAP_FLOW;
 	memset(page_kva(page), 0, PAGE_SIZE);

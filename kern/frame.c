@@ -6,6 +6,7 @@
 #include "kern/ctx.h"
 #include "kern/env.h"
 #include "kern/page.h"
+#include "kern/revoke.h"
 #include "kern/pct.h"
 #include "kern/syscall.h"
 
@@ -144,12 +145,13 @@ static inline bool frame_begin(uint64_t ppn, const struct env *payer)
 int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 {
 	ppn_t n = pages_of_order(order);
+	int err;
 
 	for (ppn_t i = 0; i < n; i++)
 		if (frame_of(ppn + i)->type != FRAME_FREE)
 			return -E_NOMEM;
-	if (!env_charge(payer, n))
-		return -E_QUOTA;
+	if ((err = env_charge(payer, n)) != 0)
+		return err;
 
 	for (ppn_t i = 0; i < n; i++) {
 		free_remove(ppn + i);
@@ -161,6 +163,7 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 		}
 	}
 	frame_of(ppn)->order = order;
+	env_fixes(payer->id, order != 0 ? n : 0);
 	first_cap(c, frame_of(ppn), ppn, order);
 	return 0;
 }
@@ -172,7 +175,13 @@ static void frame_free(ppn_t ppn)
 
 	for (ppn_t i = 0; i < n; i++)
 		frame_end(frame_of(ppn + i), ppn + i, owner != 0 ? owner : LAST_OWNER_BOOT);
-	env_uncharge(owner, n);
+	if (owner != 0) {
+		env_fixes(owner, n != 1 ? -(int)n : 0);
+		env_uncharge(owner, n);
+	} else {
+		system_info->quarantined_frames--;
+		revoke_freed();
+	}
 }
 
 void frame_release(ppn_t ppn)
@@ -204,21 +213,49 @@ int page_pinnable(const struct cap *c, const struct env *payer)
 {
 	if ((c->rights & (PROT_R | PROT_W)) != (PROT_R | PROT_W) || frame_of(c->object)->owner != payer->id)
 		return -E_RIGHTS;
-	return cap_order(c) != 0 ? -E_INVAL : 0;
+	if (cap_order(c) != 0)
+		return -E_INVAL;
+	return priv_of(c->object)->fixes != 0 || env_may_fix(payer, 1) ? 0 : -E_QUOTA;
 }
 
-void frame_pin(ppn_t ppn)
+void env_fixes(uint32_t owner, int n)
+{
+	env_find(owner)->pub->fixed += n;
+}
+
+void frame_pin(ppn_t ppn, bool lasts)
 {
 	frame_of(ppn)->pins++;
+	if (lasts && priv_of(ppn)->fixes++ == 0)
+		env_fixes(frame_of(ppn)->owner, 1);
 }
 
-void frame_unpin(ppn_t ppn)
+void frame_unpin(ppn_t ppn, bool lasts)
 {
 	struct frame *f = frame_of(ppn);
 
 	KASSERT(f->pins > 0);
+	if (lasts && --priv_of(ppn)->fixes == 0)
+		env_fixes(f->owner, -1);
 	if (--f->pins == 0 && f->ncaps == 0 && f->type == FRAME_DATA)
 		frame_free(ppn);
+}
+
+bool frame_fixed(ppn_t ppn)
+{
+	const struct frame *f = frame_of(ppn);
+
+	return f->type == FRAME_DATA ? f->order != 0 || f->tail != 0 || priv_of(ppn)->fixes != 0 : f->type != FRAME_TABLE || f->level != 0;
+}
+
+void frame_strip(ppn_t ppn)
+{
+	struct cap *c;
+
+	while ((c = priv_of(ppn)->caps.head) != NULL) {
+		cap_unbind(c);
+		cap_remove(c);
+	}
 }
 
 int page_claimable(const struct cap *c)
@@ -229,7 +266,7 @@ int page_claimable(const struct cap *c)
 		return -E_RIGHTS;
 	if (f->type != FRAME_DATA || f->order != 0 || f->ncaps != 1 || f->pins != 0 || c->binding != 0)
 		return -E_TYPE;
-	return 0;
+	return env_may_fix(env_find(f->owner), 1) ? 0 : -E_QUOTA;
 }
 
 void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_type as)
@@ -241,6 +278,7 @@ void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_ty
 	f->level = level;
 	c->type = as;
 	c->rights = as == CAP_TABLE ? PROT_R : RIGHTS_ALL;
+	env_fixes(f->owner, frame_fixed(c->object));
 	zero_page(c->object);
 }
 
@@ -277,6 +315,7 @@ void page_unclaim(struct cap *c)
 	struct frame_priv *p = priv_of(c->object);
 
 	forget_content(c);
+	env_fixes(f->owner, -frame_fixed(c->object));
 	f->type = FRAME_DATA;
 	f->level = 0;
 	f->parent = 0;
@@ -300,13 +339,15 @@ static noinline long alloc_long(struct env *self, unsigned long env, unsigned lo
 
 	if (e == NULL)
 		return err;
+	if (e->pub->wanted != 0)
+		revoke_step();
 	if ((c = cap_empty_slot(e, slot)) == NULL)
 		return -E_SLOT;
 	if (order > PAGE_ORDER_MAX || (order != 0 && frame == FRAME_ANY))
 		return -E_INVAL;
 	if (frame == FRAME_ANY) {
 		if ((frame = frame_any()) == 0)
-			return -E_NOMEM;
+			return revoke_demand(e);
 	} else if (!frame_exists(frame) || (frame & (pages_of_order(order) - 1)) != 0 ||
 		   end_ppn - frame < pages_of_order(order)) {
 		return -E_INVAL;
@@ -329,7 +370,7 @@ long sys_page_alloc(struct env *self, unsigned long env, unsigned long slot, uns
 	struct cap *c;
 
 	if ((env | order | (frame ^ FRAME_ANY)) != 0 || slot == 0 || slot >= self->nslots || (c = cap_at(self, slot))->type != CAP_NONE ||
-	    ppn == 0 || account->guarantee - account->promised_on <= account->held)
+	    ppn == 0 || system_info->wanted_frames != 0 || account->guarantee - account->promised_on <= account->held)
 		return alloc_long(self, env, slot, frame, order);
 	account->held++;
 	system_info->promised_frames--;
@@ -368,6 +409,8 @@ long sys_page_join(struct env *self, unsigned long slot)
 		if (!page_whole(c) || frame_of(c->object)->owner != frame_of(ppn)->owner)
 			return -E_TYPE;
 	}
+	if (order == 0 && !env_may_fix(env_find(frame_of(ppn)->owner), SV39_ENTRIES))
+		return -E_QUOTA;
 
 	for (unsigned i = 1; i < SV39_ENTRIES; i++) {
 		struct cap *c = cap_slot(self, slot + i);
@@ -379,6 +422,7 @@ long sys_page_join(struct env *self, unsigned long slot)
 		f->parent = ppn;
 		f->word = 0;
 	}
+	env_fixes(frame_of(ppn)->owner, order == 0 ? SV39_ENTRIES : 0);
 	cap_set_order(first, order + 1);
 	frame_of(ppn)->order = order + 1;
 	return 0;
@@ -402,6 +446,7 @@ long sys_page_split(struct env *self, unsigned long slot, unsigned long others)
 
 	ppn = first->object;
 	order = cap_order(first) - 1;
+	env_fixes(frame_of(ppn)->owner, order == 0 ? -SV39_ENTRIES : 0);
 	cap_set_order(first, order);
 	frame_of(ppn)->order = order;
 	for (unsigned i = 1; i < SV39_ENTRIES; i++) {

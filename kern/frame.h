@@ -22,6 +22,7 @@ struct frame_priv {
 		struct {
 			uint32_t next, prev;	/* FREE: neighbours in the free list, as ppn, 0 ends */
 		};
+		uint32_t fixes;		/* DATA: pins that last, of a u-area or ring */
 		uint64_t asid_gen;	/* root: generation of the ASID, 0 never ran. 0 in all others that are not FREE */
 	};
 	uint16_t live;		/* TABLE: valid entries (root: of the lower half) */
@@ -99,10 +100,16 @@ bool frame_shrink(ppn_t ppn);
  * another; -E_INVAL: a larger page.
  */
 int page_pinnable(const struct cap *c, const struct env *payer);
-void frame_pin(ppn_t ppn);
-void frame_unpin(ppn_t ppn);
+/* lasts: for as long as the owner likes. Such a page is not taken: it is fixed, as kernel objects, roots, upper tables, larger pages are. */
+void frame_pin(ppn_t ppn, bool lasts);
+void frame_unpin(ppn_t ppn, bool lasts);
+bool frame_fixed(ppn_t ppn);
+/* Undo and remove all capabilities of a page. */
+void frame_strip(ppn_t ppn);
+/* n pages of their owner are fixed from now on, or no more. */
+void env_fixes(uint32_t owner, int n);
 
-/* May c's page become a table or kernel object? 0 or -E_RIGHTS, -E_TYPE. */
+/* May c's page become a table or kernel object? 0 or -E_RIGHTS, -E_TYPE; -E_QUOTA: it is lent, and can only become a leaf table. */
 int page_claimable(const struct cap *c);
 /* It does: zero it, type first. Its capability becomes `as`. */
 void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_type as);

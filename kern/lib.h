@@ -25,6 +25,8 @@ typedef uint64_t ticks_t;	/* of the time CSR */
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((noinline))
+static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static inline uint32_t excess(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
 /* A variable that is no state: a cache, a measurement. A test that looks whether a refusal left a trace passes over it. */
 #ifdef EXOS_HOST
 #define scratch		__attribute__((section(".scratch")))

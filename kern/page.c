@@ -7,6 +7,7 @@
 #include "kern/page.h"
 #include "kern/ctx.h"
 #include "kern/env.h"
+#include "kern/revoke.h"
 #include "kern/syscall.h"
 #include "kern/user.h"
 
@@ -218,9 +219,13 @@ static inline bool npages_ok(unsigned long va, unsigned long npages)
 	       (va & (PAGE_SIZE - 1)) == 0;
 }
 
-static noinline bool fenced(const struct frame_priv *root, vaddr_t va)
+/* The rest of page_delete(), when other harts must be told, or somebody may wait for the page. */
+static noinline bool deleted(uint64_t binding)
 {
-	ctx_fence_harts(root, va, PAGE_SIZE);
+	if (binding != 0)
+		ctx_fence_page(binding_root(binding), binding_va(binding));
+	if (revoke_waiting != NULL)
+		revoke_freed();
 	return true;
 }
 
@@ -251,10 +256,12 @@ bool page_delete(struct env *self, unsigned long slot)
 	frame_end(f, ppn, id);
 	if (--account->held < account->guarantee - account->promised_on)
 		system_info->promised_frames++;
+	else if (unlikely(revoke_waiting != NULL))
+		return deleted(b);
 	/* The frame is free for the next call only, so the fence may come last. */
 	if (b == 0 || ctx_fence_page_here(known.root, binding_va(b)))
 		return true;
-	return fenced(known.root, binding_va(b));
+	return deleted(b);
 }
 
 /* A page capability in a slot that may be bound: PAGE, or TABLE for reading. */

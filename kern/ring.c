@@ -133,7 +133,7 @@ static void sent(void *ctx, uint64_t cookie, int status)
 	if (nic.wedged)
 		return;
 	for (unsigned i = 0; i < t->npins; i++)
-		frame_unpin(t->pin[i]);
+		frame_unpin(t->pin[i], false);
 	transmit_put(cookie);
 }
 
@@ -244,7 +244,7 @@ long sys_net_send(struct env *self, unsigned long ring, unsigned long flow, unsi
 	t->cookie = cookie;
 	t->npins = p.nsg;
 	for (unsigned i = 0; i < p.nsg; i++)
-		frame_pin(t->pin[i] = p.page[i]);
+		frame_pin(t->pin[i] = p.page[i], false);
 	r->in_flight++;
 	system_info->tx_packets++;
 	trace(self->hart, TRACE_SENT, self->id, p.len, 0);
@@ -269,7 +269,7 @@ long sys_ring_create(struct env *self, unsigned long slot, unsigned long shared,
 		return err;
 
 	page_claim(c, FRAME_KOBJ, CAP_RING, CAP_RING);
-	frame_pin(s->object);
+	frame_pin(s->object, true);
 	r = ring_at(c);
 	r->owner = self;
 	r->shared_page = s->object;
@@ -294,7 +294,7 @@ long sys_ring_buffer(struct env *self, unsigned long ring, unsigned long index, 
 	r = ring_at(rc);
 	if (slot == 0) {
 		if (r->buffer[index] != 0)
-			frame_unpin(r->buffer[index]);
+			frame_unpin(r->buffer[index], true);
 		r->buffer[index] = 0;
 		return 0;
 	}
@@ -304,7 +304,7 @@ long sys_ring_buffer(struct env *self, unsigned long ring, unsigned long index, 
 		return err;
 	if (r->buffer[index] != 0)
 		return -E_EXISTS;
-	frame_pin(c->object);
+	frame_pin(c->object, true);
 	r->buffer[index] = c->object;
 	return 0;
 }
@@ -320,10 +320,10 @@ int ring_end(ppn_t page)
 	}
 	for (unsigned i = 0; i < RING_SIZE; i++)
 		if (r->buffer[i] != 0)
-			frame_unpin(r->buffer[i]);
+			frame_unpin(r->buffer[i], true);
 	for (unsigned i = 0; i < TRANSMITS; i++)
 		if (transmits[i].ring == r)
 			transmits[i].ring = NULL;
-	frame_unpin(r->shared_page);
+	frame_unpin(r->shared_page, true);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "kern/expose.h"
 #include "kern/lock.h"
 #include "kern/pct.h"
+#include "kern/revoke.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
 #include "kern/trace.h"
@@ -42,6 +43,8 @@ static void charge(struct hart *h, ticks_t now)
 		if (h->grace && now > h->slice_end)
 			p->debt += now - h->slice_end;
 	}
+	if (h->current != NULL && h->current->pub != p)
+		h->current->guest += now - h->since;
 	h->grace = false;
 	h->since = now;
 }
@@ -116,7 +119,9 @@ static struct env *runner(struct hart *h, struct env *e, ticks_t now)
 				return NULL;
 			break;
 		}
-	return e == h->current || env_runnable(e, now) ? e : NULL;
+	if (e != h->current && !env_runnable(e, now) && e->pub->wanted != 0)
+		e = revoke_lent(e);
+	return e == h->current || (e != NULL && env_runnable(e, now)) ? e : NULL;
 }
 
 /* Slices from `at` on that belong to one environment without interruption. */
@@ -141,6 +146,21 @@ static unsigned next_position(struct hart *h, ticks_t now)
 	return SLICES;
 }
 
+/* `at`, but while somebody is asked for pages no later than a slice from now. */
+static ticks_t soon(ticks_t at)
+{
+	return revoke_open != 0 && arch_time() + slice_ticks < at ? arch_time() + slice_ticks : at;
+}
+
+/* What is done now and then, whoever runs. Returns the time after it. */
+static ticks_t look_after(struct hart *h)
+{
+	net_reap();
+	if (unlikely(revoke_open != 0))
+		revoke_tick(h);
+	return arch_time();
+}
+
 /* The earliest time at which an idle hart has something to do. */
 static ticks_t next_deadline(const struct hart *h)
 {
@@ -157,15 +177,19 @@ static ticks_t next_deadline(const struct hart *h)
 			if (e->callee == NULL && env_waits(e) && e->deadline < first)
 				first = e->deadline;
 		}
-	return first;
+	return soon(first);
+}
+
+void slice_timer_set(struct hart *h)
+{
+	arch_timer_set(soon(pct_first_deadline(h->current, h->slice_end)));
 }
 
 struct env *slice_pick(struct hart *h)
 {
-	ticks_t now = arch_time(), wake;
+	ticks_t now = look_after(h), wake;
 	bool withheld = false;
 
-	net_reap();
 	h->pub->idle += now - h->since;
 	h->since = now;
 	for (unsigned n = 0; n < SLICES; n++) {
@@ -185,7 +209,7 @@ struct env *slice_pick(struct hart *h)
 		if ((e = runner(h, owner, now)) == NULL || !env_take(e))
 			continue;
 		hart_enter(h, e, owner, now + run_length(h, at) * slice_ticks);
-		arch_timer_set(pct_first_deadline(e, h->slice_end));
+		slice_timer_set(h);
 		return e;
 	}
 	/* Nobody, or only debtors: then the slice passes unused. */
@@ -221,32 +245,30 @@ static bool run_on(struct hart *h, unsigned at, ticks_t now)
 	}
 	h->slice_end = now + (at != SLICES ? run_length(h, at) : 1) * slice_ticks;
 	e->uarea->slice_end = h->slice_end;
-	arch_timer_set(pct_first_deadline(e, h->slice_end));
+	slice_timer_set(h);
 	return true;
 }
 
 void slice_timer(struct hart *h)
 {
 	struct env *e = h->current, *late;
-	ticks_t now = arch_time();
+	ticks_t now = look_after(h);
 
 	h->pub->timer_interrupts++;
-	net_reap();
 	if (e == NULL) {
 		arch_timer_set(~0ul);		/* slice_pick() follows */
 		return;
 	}
-	if (h->deferred) {
+	if (h->deferred || (e->uarea->events & EV_REVOCATION) != 0) {
+		upcall_events(e, e->uarea->events & (h->deferred ? ~0ul : EV_REVOCATION));
 		h->deferred = false;
-		if (e->uarea->events & e->event_up)
-			upcall_async(e, UP_EVENT);
 	}
 	if ((late = pct_late_caller(e, now)) != NULL && pct_abandon(late, -E_TIME)) {
 		/* It gets its slice back, or what is left of it. */
 		preempt(h);
 		if (now < h->slice_end && env_take(late)) {
 			hart_enter(h, late, late, h->slice_end);
-			arch_timer_set(pct_first_deadline(late, h->slice_end));
+			slice_timer_set(h);
 		}
 		return;
 	}
@@ -256,7 +278,7 @@ void slice_timer(struct hart *h)
 	}
 	if (!h->grace) {
 		if (now < h->slice_end) {
-			arch_timer_set(pct_first_deadline(e, h->slice_end));
+			slice_timer_set(h);
 			return;
 		}
 		if (run_on(h, next_position(h, now), now))
@@ -277,8 +299,8 @@ void slice_told(struct hart *h)
 
 	if (e == NULL)
 		return;
-	if (h->deferred && (e->uarea->events & e->event_up) != 0)
-		upcall_async(e, UP_EVENT);
+	if (h->deferred)
+		upcall_events(e, e->uarea->events);
 	h->deferred = false;
 	if (e->halt)
 		preempt(h);

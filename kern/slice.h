@@ -55,6 +55,8 @@ void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart
 
 /* Who runs? Called with nothing running on h or everything of it saved. NULL: nobody, idle until the next interrupt. */
 struct env *slice_pick(struct hart *h);
+/* Set the timer of h, where an environment runs: for the end of the slice, or for what is to be looked at earlier. */
+void slice_timer_set(struct hart *h);
 /* The timer went off. */
 void slice_timer(struct hart *h);
 /* Another hart has something for us: an event for current, or current is to stop here. */

@@ -48,6 +48,16 @@ bool upcall_async(struct env *e, unsigned kind)
 	return true;
 }
 
+void upcall_events(struct env *e, uint64_t bits)
+{
+	if (bits & EV_REVOKE)
+		upcall_async(e, UP_REVOKE);
+	if (bits & EV_REPOSSESS)
+		upcall_async(e, UP_REPOSSESS);
+	if (bits & e->event_up)
+		upcall_async(e, UP_EVENT);
+}
+
 void upcall_fault(struct env *e, uint64_t cause, uint64_t tval)
 {
 	if (e->uarea == &no_uarea || e->handler[UP_FAULT] == 0 || e->uarea->held != 0) {

@@ -10,22 +10,22 @@
 #define E_UAREA_VA	272
 #define E_HANDLER_FAULT	280
 
-#define E_GATE		320
-#define E_OPEN		328
-#define E_SATP		336
-#define E_CALLER	344
-#define E_CALLEE	352
-#define E_BASE_PC	360
-#define E_CALL_DEADLINE	368
-#define E_CALL_SLOT	376
-#define E_CALL_ENV	384
-#define E_YIELD_SLOT	392
-#define E_YIELD_ENV	400
-#define E_PUB		408
-#define E_ID		416
-#define E_STATE		420		/* state, resume, slice_upcall, entry_waits: a byte each */
+#define E_GATE		336
+#define E_OPEN		344
+#define E_SATP		352
+#define E_CALLER	360
+#define E_CALLEE	368
+#define E_BASE_PC	376
+#define E_CALL_DEADLINE	384
+#define E_CALL_SLOT	392
+#define E_CALL_ENV	400
+#define E_YIELD_SLOT	408
+#define E_YIELD_ENV	416
+#define E_PUB		424
+#define E_ID		432
+#define E_STATE		436		/* state, resume, slice_upcall, entry_waits: a byte each */
 #define E_PLAIN		2		/* ENV_READY, RESUME_LEAN, and nothing to think about */
-#define E_LEAN		424
+#define E_LEAN		440
 #define P_USED		32		/* struct exposed_env */
 #define P_SWITCHES	48
 
@@ -46,7 +46,7 @@
 #define SSTATUS_FS_CLEAN 0x4000
 
 #define CAUSE_ECALL_U	8
-#define CALLS		41		/* system calls; those below TRANSFERS_END but null are transfers */
+#define CALLS		42		/* system calls; those below TRANSFERS_END but null are transfers */
 #define TRANSFERS_END	4
 #define CALL_DELETE	10
 #define FAST_END	5		/* and yield */

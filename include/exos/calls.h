@@ -183,7 +183,8 @@
 	 * order: 0 4 KiB, 1 2 MiB; 1 GiB by page_join(). \
 	 * Result: the frame number. The page is zero, unless its last owner takes it again. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_SLOT; E_INVAL: order, or a frame that does not exist or is not aligned; E_NOMEM; E_QUOTA; \
-	 * E_DEAD. \
+	 * E_DEAD; E_AGAIN: a page of order 0 that the environment is promised has been lent, and is asked for now. \
+	 * Notes: after E_AGAIN the environment waits for a page, as after env_ask(). \
 	 */ \
 	X(page_alloc, 4, unsigned long, env, unsigned long, slot, unsigned long, frame, unsigned long, order) \
 	/* \
@@ -445,7 +446,22 @@
 	 * Notes: another hart follows at the interrupt that it is sent. The first time makes the region EXPOSE_TRACE; the rings are never \
 	 * cleared afterwards. \
 	 */ \
-	X(trace_set, 2, unsigned long, slot, unsigned long, on)
+	X(trace_set, 2, unsigned long, slot, unsigned long, on) \
+	/* \
+	 * Ask for pages: for those that the caller is promised and others hold, or a child for what it holds beyond its guarantee. \
+	 * env: 0, or an environment with RIGHT_CONTROL that is to give pages up. \
+	 * kind: REVOKE_PAGES. \
+	 * amount: pages; 0 withdraws what was asked before. \
+	 * deadline: for another environment: value of the time CSR at which the kernel begins to take, 0 for what is usual; for the \
+	 * caller 0. \
+	 * Result: for the caller 0: all of them are free, and kept for it until it takes them, withdraws, or ends; for another environment \
+	 * the pages that it was asked for, which are no more than it holds beyond its guarantee and can be taken. \
+	 * Errors: E_NOCAP, E_RIGHTS, E_DEAD; E_INVAL: kind, or a deadline for the caller; E_QUOTA: more than the caller is still promised; \
+	 * E_BUSY: it is being asked already; E_AGAIN: not all of them are free yet: EV_GRANT will tell. \
+	 * Notes: after E_AGAIN the caller waits for the pages. What another environment gives up because it was asked is free for all. \
+	 * docs/revocation.md tells the whole dialogue. \
+	 */ \
+	X(env_ask, 4, unsigned long, env, unsigned long, kind, unsigned long, amount, unsigned long, deadline)
 
 enum exos_call {
 #define X(name, ...) CALL_##name,

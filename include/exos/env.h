@@ -20,6 +20,8 @@ enum env_property {
 			   is promised to nobody, for good, and can be borrowed */
 	ENV_EVENT_UP,	/* a: event bits whose arrival while running is an UP_EVENT upcall */
 	ENV_RUN,	/* a: 1: ready; 0: stopped, with its registers saved. Not for the caller itself */
+	ENV_BORROW,	/* a: pages that it may hold beyond its guarantee out of those that are promised to others, who may ask for them back
+			   (docs/revocation.md); at first 0. No more than the caller's own, unless that is the first environment */
 	ENV_PROPERTIES
 };
 

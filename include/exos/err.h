@@ -28,7 +28,8 @@
 	X(E_FULL,    17, "the queue or ring is full; try again when something has completed") \
 	X(E_IO,      18, "the device failed or does not follow its protocol") \
 	X(E_NODEV,   19, "the machine has no such device") \
-	X(E_TIME,    20, "the deadline passed before an answer came")
+	X(E_TIME,    20, "the deadline passed before an answer came") \
+	X(E_AGAIN,   21, "others are asked for it now: call again, best after EV_GRANT")
 
 enum {
 #define X(name, number, sentence) name = number,

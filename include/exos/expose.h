@@ -64,6 +64,13 @@ struct exposed_env {
 	uint64_t debt;		/* time that it overran and has not paid for yet, in ticks */
 	uint64_t switches;	/* how often it was given the processor */
 	uint64_t word;		/* the owner's own */
+	uint32_t borrow;	/* ENV_BORROW */
+	uint32_t fixed;		/* of the pages charged to it, those that are not taken: objects, roots, u-areas, rings, larger pages */
+	uint32_t wanted;	/* pages that it waits for */
+	uint32_t asked;		/* pages that it has been asked for and not given yet, 0: nothing */
+	uint32_t requests;	/* how often it was asked */
+	uint32_t lost;		/* capabilities that were taken from it */
+	uint32_t zero[2];
 };
 
 #define SLICES		64	/* per hart */
@@ -97,6 +104,8 @@ struct exposed_system {
 	uint8_t  mac[6], zero[2];
 	uint32_t filters;
 	uint32_t trace_pages;	/* of each ring in EXPOSE_TRACE */
+	uint32_t wanted_frames;	/* pages that environments wait for; what is free is kept for them */
+	uint32_t quarantined_frames;	/* taken away while a device reads them: free when it is done */
 };
 
 #endif

@@ -41,6 +41,9 @@
 #define U_SLICE_END	80
 #define U_ENV		88
 #define U_HART		96
+#define U_REVOKE	128	/* struct revoke_request */
+#define U_OFFER		160
+#define U_LOST		512	/* struct repossession[LOST_MAX] */
 #define U_LIB		1024	/* from here to the end the page is the library's own */
 
 /* Kinds of upcall: index of the handler, bit of `pending`. */
@@ -49,7 +52,9 @@
 #define UP_SLICE_BEGIN	2	/* a slice begins after a slice-end upcall was answered by a yield: restore what you saved */
 #define UP_EVENT	3	/* an event bit of `events` was set while running */
 #define UP_ENTRY	4	/* protected entry: another environment called pct_call() or pct_send(); see docs/transfers.md */
-#define UP_KINDS	5
+#define UP_REVOKE	5	/* EV_REVOKE was set: the kernel asks for something, see struct revoke_request */
+#define UP_REPOSSESS	6	/* EV_REPOSSESS was set: it has taken something, see struct repossession */
+#define UP_KINDS	7
 
 /* In a0 at a protected entry, beside the number of the environment that called: nobody waits for an answer. */
 #define PCT_SENT	(1ull << 32)
@@ -60,6 +65,9 @@
 /* Event bits. The lower half belongs to the kernel, the upper half to notify(). */
 #define EV_CHILD	(1ull << 0)	/* a child stopped: exit, fault without handler, double fault */
 #define EV_CONSOLE	(1ull << 1)	/* input waits on the console bound to this environment */
+#define EV_GRANT	(1ull << 2)	/* all the pages that this environment waits for are free: page_alloc() takes them */
+#define EV_REVOKE	(1ull << 3)	/* `revoke` below holds a request */
+#define EV_REPOSSESS	(1ull << 4)	/* `lost` below has new entries */
 #define EV_RING(n)	(1ull << (8 + (n)))	/* ring n (0..15) received or completed something */
 #define EV_RINGS	16
 #define EV_USER(n)	(1ull << (32 + (n)))	/* 0..31: another environment called notify() */
@@ -69,6 +77,33 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Kinds of what is asked for and taken. */
+enum revoke_kind { REVOKE_NONE, REVOKE_PAGES, REVOKE_TABLES };
+
+/*
+ * What the kernel asks for: `amount` of a kind, to be given up by deleting capabilities of one's own choice. When the environment has run
+ * for `time` ticks since it was asked, and at `deadline` in any case, the kernel takes what is still missing. docs/revocation.md.
+ */
+struct revoke_request {
+	uint64_t number;	/* grows with each request */
+	uint32_t kind;		/* enum revoke_kind; REVOKE_NONE: nothing is asked for, or not any more */
+	uint32_t amount;
+	uint64_t time;
+	uint64_t deadline;	/* value of the time CSR */
+};
+
+/* A capability that the kernel took: what it named, and where it was bound. */
+struct repossession {
+	uint64_t when;		/* value of the time CSR */
+	uint32_t kind;		/* REVOKE_PAGES; REVOKE_TABLES: a page table, with everything that was bound through it */
+	uint32_t name;		/* frame */
+	uint32_t slot;		/* that is empty now */
+	uint32_t ctx;		/* frame of the root table of the context that it was bound in, 0: it was not bound */
+	uint64_t va;
+};
+#define LOST_MAX	16
+#define OFFER_MAX	4096
 
 struct uarea {
 	uint32_t version;	/* kernel: EXOS_ABI_VERSION, written when the page is registered */
@@ -80,6 +115,13 @@ struct uarea {
 	uint64_t slice_end;	/* kernel: time at which the slice ends, in ticks of the time CSR */
 	uint64_t env;		/* kernel: own environment number */
 	uint64_t hart;		/* kernel: hart it runs on */
+	uint64_t zero[3];
+	struct revoke_request revoke;	/* kernel */
+	uint64_t offer;		/* library: address of an array of slots (uint32_t) with pages that it would rather lose than others */
+	uint64_t noffer;	/* library: how many there are, the least important first, OFFER_MAX at most; 0: no list */
+	uint64_t nlost;		/* kernel: capabilities taken so far. Number n (from 0) stands in lost[n % LOST_MAX], unless it was overwritten */
+	uint64_t zero2[41];
+	struct repossession lost[LOST_MAX];	/* kernel */
 };
 
 static_assert(offsetof(struct uarea, held) == U_HELD, "uarea");
@@ -88,5 +130,7 @@ static_assert(offsetof(struct uarea, pc) == U_PC, "uarea");
 static_assert(offsetof(struct uarea, t1) == U_T1, "uarea");
 static_assert(offsetof(struct uarea, events) == U_EVENTS, "uarea");
 static_assert(offsetof(struct uarea, hart) == U_HART, "uarea");
+static_assert(offsetof(struct uarea, revoke) == U_REVOKE && offsetof(struct uarea, offer) == U_OFFER, "uarea");
+static_assert(offsetof(struct uarea, lost) == U_LOST && sizeof(struct uarea) == U_LIB, "uarea");
 #endif
 #endif

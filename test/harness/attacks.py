@@ -44,6 +44,17 @@ def main():
                 wrong.append(f"{number}: there is no {path}")
             elif not re.search(rf"\b{number}\b", read(path)[:1500]):
                 wrong.append(f"{number}: {path} does not say that it tries it")
+    revocation = set(re.findall(r"\bT\((\w+)\)|cmocka_unit_test\((\w+)\)", read("test", "unit", "test_kern_revoke.c")))
+    revocation = {name for pair in revocation for name in pair if name}
+    rows = re.findall(r"^\| (R\d+) \|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs", "attacks.md"), re.M)
+    for number, function, program in rows:
+        function, program = function.strip(" `"), program.strip(" `")
+        if function and (function not in revocation or not function.startswith(number.lower() + "_")):
+            wrong.append(f"{number}: {function} is no test of test_kern_revoke.c that carries the number")
+        if program and not re.search(rf"\b{number}\b", read("user", "tests", program + ".c")[:1500]):
+            wrong.append(f"{number}: user/tests/{program}.c does not say that it tries it")
+    if [number for number, *_ in rows] != [f"R{n}" for n in range(1, 13)]:
+        wrong.append("the rows R1 to R12 are not in docs/attacks.md, each once and in order")
     wrong += [f"{number} is not in docs/attacks.md" for number in sorted(EXPECTED - seen)]
     wrong += [f"{function} is not in docs/attacks.md" for function in sorted(run - listed)]
     print("\n".join(wrong))

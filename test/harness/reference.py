@@ -29,7 +29,7 @@ GROUPS = (
     ("Protected control transfer", "pct_call pct_reply pct_send"),
     ("Capabilities", "cap_copy cap_grant cap_delete cap_revoke cap_info cap_word object_end"),
     ("Memory", "page_alloc page_bind page_unbind page_protect page_batch page_join page_split table_bind table_unbind ctx_create expose_bind"),
-    ("Environments", "env_create env_captab env_set env_regs"),
+    ("Environments", "env_create env_captab env_set env_regs env_ask"),
     ("Network", "flow_derive ring_create ring_buffer filter_bind net_send"),
     ("Console and machine", "console_write console_read console_bind poweroff trace_set"),
 )

@@ -16,7 +16,7 @@
  *	a page, often one that may become something else	R rights	P prot	v address	N pages	L level	F frame	o order
  *	k property and its two values	g guarantee	x slice	y slices	E event bits	m mask	d deadline	w word	j index
  *	b u memory of the caller: for reading by the kernel, prepared with what the call expects; for writing	z small number
- *	C M console, machine
+ *	C M console, machine	K kind of what is asked for
  */
 static const char *const shapes[CALL_COUNT] = {
 	[CALL_null] = "",		[CALL_pct_call] = "ed",	[CALL_pct_reply] = "",	[CALL_pct_send] = "e",
@@ -28,7 +28,7 @@ static const char *const shapes[CALL_COUNT] = {
 	[CALL_expose_bind] = "cvzzNM",	[CALL_env_create] = "ag",	[CALL_env_captab] = "ea",	[CALL_env_set] = "ek",
 	[CALL_env_regs] = "ezu",	[CALL_slice_bind] = "lxye",	[CALL_flow_derive] = "fabR",	[CALL_ring_create] = "apj",
 	[CALL_ring_buffer] = "rjp",	[CALL_filter_bind] = "afrbz",	[CALL_net_send] = "rfbzw",	[CALL_console_write] = "Cbz",
-	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_poweroff] = "sz",
+	[CALL_console_read] = "Cuz",	[CALL_console_bind] = "C",	[CALL_poweroff] = "sz",	[CALL_env_ask] = "eKgd",
 	[CALL_trace_set] = "Mo",
 };
 
@@ -236,6 +236,9 @@ static void property(struct sim_drive *d, struct env *e, unsigned long *a)
 		if ((a[1] & 1) != 0)
 			a[1] = e->pub->guarantee - (a[1] >> 1);
 		break;
+	case ENV_BORROW:
+		a[1] = one_in(d, 4) ? below(d, 8) : 1000;
+		break;
 	case ENV_EVENT_UP:
 		a[1] = one_in(d, 2) ? EV_USER_MASK : 0;
 		break;
@@ -281,6 +284,8 @@ static unsigned long argument(struct sim_drive *d, struct env *e, struct env *ot
 			(first_ppn + below(d, end_ppn - first_ppn)) & ~511u : FRAME_ANY;
 	case 'o':
 		return one_in(d, 8);
+	case 'K':
+		return one_in(d, 16) ? below(d, 8) : REVOKE_PAGES;
 	case 'g':
 		return below(d, 40);
 	case 'x':
@@ -695,6 +700,33 @@ static void large(struct sim_drive *d, struct env *e)
 	}
 }
 
+/*
+ * Everything that e can get, or all but a few: then whoever is promised something lacks it. Or the way back. The audit follows once, for
+ * these are many calls.
+ */
+static void hoard(struct sim_drive *d, struct env *e)
+{
+	unsigned leave = one_in(d, 2) ? 0 : below(d, 64), keep = below(d, 200);
+	bool audits = sim_audit, give = one_in(d, 3);
+	long r = 0;
+
+	e->pub->borrow = one_in(d, 4) ? below(d, 16) : 1000;
+	sim_audit = false;
+	for (unsigned s = 32; r >= 0 && s < e->nslots; s++) {
+		const struct cap *c = cap_slot(e, s);
+
+		if (give && s > keep && c->type == CAP_PAGE && c->binding == 0)
+			sim_call(e, cap_delete, s);
+		else if (!give && c->type == CAP_NONE && system_info->free_frames > leave)
+			r = sim_call(e, page_alloc, 0, s, FRAME_ANY, 0);
+	}
+	if (!give && r >= 0 && system_info->free_frames > leave && claimable(d, e) >= SIM_SLOT_FREE)
+		sim_call(e, env_captab, 0, claimable(d, e));
+	sim_audit = audits;
+	sim_run(e);
+	sim_call(e, null);
+}
+
 /* A frame arrives, sends complete, or the device is slow for a while. */
 static void packet(struct sim_drive *d)
 {
@@ -746,6 +778,8 @@ bool sim_drive_step(struct sim_drive *d)
 	case 5:
 		if (sim_nic.base != 0)
 			packet(d);
+		else if (one_in(d, 4))
+			hoard(d, e);
 		break;
 	case 6:
 		if (one_in(d, 2)) {

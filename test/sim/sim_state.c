@@ -76,15 +76,16 @@ uint64_t sim_state_hash(void)
 
 		if (frame_exists(ppn) && frame_of(ppn)->type == FRAME_KOBJ && frame_of(ppn)->level == CAP_ENV) {
 			uint64_t x[32];
-			uint32_t count = e->audit_count;
+			uint32_t count = e->audit_count, fixed = e->audit_fixed;
 
 			/* Saved registers come and go with every trap. */
 			memcpy(x, e->x, sizeof(x));
 			memset(e->x, 0, sizeof(x));
-			e->audit_count = 0;
+			e->audit_count = e->audit_fixed = 0;
 			h = mix_page(h, (void *)e, PAGE_SIZE);
 			memcpy(e->x, x, sizeof(x));
 			e->audit_count = count;
+			e->audit_fixed = fixed;
 		} else {
 			h = mix_page(h, (void *)e, PAGE_SIZE);
 		}

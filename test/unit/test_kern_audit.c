@@ -8,7 +8,9 @@
 #include "exos/boot.h"
 #include "exos/flow.h"
 #include "exos/ring.h"
+#include "kern/charge.h"
 #include "kern/flow.h"
+#include "kern/revoke.h"
 #include "kern/ring.h"
 #include "kern/trace.h"
 #include "kern_test.h"
@@ -448,6 +450,59 @@ static void more_promised_than_free(void)
 	init->pub->guarantee += system_info->free_frames;
 	system_info->promised_frames += system_info->free_frames;
 }
+static void fixed_miscounted(void) { b.env->pub->fixed++; }
+static void fix_forgotten(void) { priv_of(frame_a(SIM_SLOT_UAREA))->fixes = 0; }
+static void frame_of_nobody(void)
+{
+	struct frame *f = frame_of(frame_a(sent));
+
+	f->owner = 0;
+	env_uncharge(a.id, 1);
+}
+static void quarantine_miscounted(void) { system_info->quarantined_frames++; }
+static void waits_and_is_not_counted(void)
+{
+	revoke_want(b.env, 2);
+	system_info->wanted_frames--;
+}
+static void waits_outside_of_the_queue(void)
+{
+	revoke_want(b.env, 2);
+	revoke_want(a.env, 1);
+	b.env->want_next = NULL;
+	system_info->wanted_frames--;
+}
+static void queue_in_a_circle(void)
+{
+	revoke_want(b.env, 2);
+	b.env->want_next = b.env;
+}
+static void waits_for_nothing(void)
+{
+	revoke_want(b.env, 1);
+	b.env->pub->wanted = 0;
+}
+static void waits_for_more_than_promised(void) { revoke_want(b.env, env_outstanding(b.env) + 1); }
+static void waits_and_dies(void)
+{
+	revoke_want(b.env, 1);
+	b.env->state = b.env->pub->state = ENV_DYING;
+	b.env->gate = GATE_SHUT;
+}
+/* All but one page of b's are taken by the first environment, past the rules. */
+static void told_of_pages_that_are_not_there(void)
+{
+	revoke_want(b.env, 1);
+	b.env->granted = true;
+	b.env->pub->guarantee += system_info->free_frames;
+	init->pub->promised_on += system_info->free_frames;
+	b.env->pub->wanted = system_info->wanted_frames = system_info->free_frames + 1;
+	system_info->promised_frames = 0;
+	for (unsigned i = 0; i < ENV_MAX; i++)
+		if (env_table[i] != NULL)
+			system_info->promised_frames += env_outstanding(env_table[i]);
+}
+static void dialogue_not_counted(void) { b.env->pub->asked = 1; }
 static void promises_miscounted(void) { system_info->promised_frames++; }
 static void slice_of_nobody_by_somebody(void) { harts[0].slice[20].env = NULL; }
 static void slice_by_nobody(void) { harts[0].slice[20].by = NULL; }
@@ -661,18 +716,18 @@ static const struct corruption tables_of_contexts[] = {
 	C(table_behind_a_pointer_with_more_bits, "level > 0 && t[i] == ((pte_t)below << PTE_PPN_SHIFT | PTE_V)"),
 	C(table_with_another_parent, "frame_of(below)->parent == table"),
 	C(table_at_another_index, "frame_of(below)->parent == table"),
-	C(table_of_another_level, "frame_of(below)->type == FRAME_TABLE"),
-	C(table_of_no_level, "frame_of(below)->type == FRAME_TABLE"),
+	C(table_of_another_level, "e->audit_fixed == e->pub->fixed"),
+	C(table_of_no_level, "e->audit_fixed == e->pub->fixed"),
 	C(table_miscounted, "priv_of(table)->live == live"),
 	C(root_with_a_parent, "frame_of(p)->parent == 0"),
 	C(table_called_large, "f->order <= PAGE_ORDER_JOINED"),
 	C(table_pinned, "f->ncaps > 0 && f->pins == 0"),
 	C(asid_of_two_contexts, "!(asids[v->asid / 8] >> v->asid % 8 & 1)"),
 	C(asid_zero, "v->asid >> arch_asid_bits == 0"),
-	C(user_of_a_context_too_many, "running == users"),
-	C(users_of_a_context_forgotten, "priv_of(root)->users != 0"),
-	C(users_of_contexts_exchanged, "n == priv_of(p)->users"),
-	C(context_that_is_a_page, "frame_exists(root)"),
+	C(user_of_a_context_too_many, "users == v->users"),
+	C(users_of_a_context_forgotten, "users == v->users"),
+	C(users_of_contexts_exchanged, "users == v->users"),
+	C(context_that_is_a_page, "users == v->users"),
 	C(satp_of_another_context, "satp == arch_satp(root"),
 	C(hart_not_known_to_the_context, "harts & h->bit"),
 };
@@ -740,14 +795,26 @@ static const struct corruption derivation[] = {
 };
 
 static const struct corruption charges_slices_and_who_runs[] = {
-	C(charge_too_many, "env_table[i]->audit_count == env_table[i]->pub->held"),
-	C(charged_to_another, "env_table[i]->audit_count == env_table[i]->pub->held"),
+	C(charge_too_many, "e->audit_count == e->pub->held"),
+	C(charged_to_another, "e->audit_count == e->pub->held"),
 	C(charged_to_the_dead, "owner != NULL"),
-	C(charged_to_nobody, "env_table[i]->audit_count == env_table[i]->pub->held"),
+	C(charged_to_nobody, "f->ncaps == 0 && !frame_fixed(p)"),
 	C(promise_too_large, "passed == e->pub->promised_on"),
 	C(promise_passed_on_wrong, "passed == e->pub->promised_on"),
 	C(more_passed_on_than_promised, "e->pub->promised_on <= e->pub->guarantee"),
-	C(more_promised_than_free, "system_info->promised_frames <= system_info->free_frames"),
+	C(more_promised_than_free, "own <= all && beyond <= all - own"),
+	C(fixed_miscounted, "e->audit_fixed == e->pub->fixed"),
+	C(fix_forgotten, "e->audit_fixed == e->pub->fixed"),
+	C(frame_of_nobody, "f->ncaps == 0 && !frame_fixed(p)"),
+	C(quarantine_miscounted, "quarantined == system_info->quarantined_frames"),
+	C(waits_and_is_not_counted, "wanted == system_info->wanted_frames"),
+	C(waits_outside_of_the_queue, "wanted == all"),
+	C(queue_in_a_circle, "n++ < ENV_MAX"),
+	C(waits_for_nothing, "w->pub->wanted != 0"),
+	C(waits_for_more_than_promised, "w->pub->wanted <= env_outstanding(w)"),
+	C(waits_and_dies, "w->state != ENV_DYING"),
+	C(told_of_pages_that_are_not_there, "!w->granted || wanted <= system_info->free_frames"),
+	C(dialogue_not_counted, "open == revoke_open"),
 	C(promises_miscounted, "promised == system_info->promised_frames"),
 	C(slice_of_nobody_by_somebody, "(s->env == NULL) == (s->by == NULL)"),
 	C(slice_by_nobody, "(s->env == NULL) == (s->by == NULL)"),
@@ -755,8 +822,8 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(slice_by_another_capability, "s->by->type == CAP_SLICE"),
 	C(slice_outside_of_its_capability, "i >= s->by->binding >> 32"),
 	C(slice_without_the_right, "s->by->type == CAP_SLICE"),
-	C(slices_miscounted, "env_table[i]->audit_count == env_table[i]->pub->nslices"),
-	C(slice_given_to_another, "env_table[i]->audit_count == env_table[i]->pub->nslices"),
+	C(slices_miscounted, "e->audit_count == e->pub->nslices"),
+	C(slice_given_to_another, "e->audit_count == e->pub->nslices"),
 	C(traced_into_anothers_ring, "h->trace == trace_ring(h)"),
 	C(traced_into_what_nobody_sees, "h->trace == trace_ring(h)"),
 	C(traced_beyond_the_end, "h->trace->size"),
@@ -773,7 +840,7 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(nobody_told_to_be_somebody, "e != NULL || env_public[i].state == ENV_FREE"),
 	C(environment_on_anothers_page, "env_at(e->page) == e"),
 	C(object_called_an_environment, "kobj == n"),
-	C(environment_in_anothers_place, "owner != NULL"),
+	C(environment_in_anothers_place, "ENV_INDEX_MASK) == i"),
 	C(environment_lost, "owner != NULL"),
 	C(environment_lost_and_told_so, "owner != NULL"),
 	C(parent_told_wrong, "e->pub->parent == (e->parent != NULL ? e->parent->id : 0)"),

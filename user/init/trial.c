@@ -2,7 +2,7 @@
  * trial.c - one program with every right there is: a guest test, the benchmarks or the tracer
  *
  * Boot argument test=NAME runs tests/NAME, bench runs bench/bench, trace=NAME lets bin/tracer run that program. The program gets copies of the root capabilities and nearly all of
- * memory and time. Its exit status is the verdict: 0 pass, 77 skip, anything else fail.
+ * memory and time, and may borrow. Its exit status is the verdict: 0 pass, 77 skip, anything else fail.
  */
 #include <exos/boot.h>
 #include <exos/flow.h>
@@ -54,7 +54,8 @@ void run_trial(const char *file, const char *name, const char *argument)
 		power_off(2);
 	}
 	/* The whole vector but init's own slices; the test divides it further through its capability. */
-	if (slices_begin() < 0 || proc_slices(&p, SLOT_SLICES, SLICES_KEPT, SLICES - SLICES_KEPT) < 0 || proc_run(&p) < 0) {
+	if (slices_begin() < 0 || proc_slices(&p, SLOT_SLICES, SLICES_KEPT, SLICES - SLICES_KEPT) < 0 ||
+	    sys_env_set(p.env, ENV_BORROW, UINT32_MAX, 0) < 0 || proc_run(&p) < 0) {
 		report("fail %s could not be given time", name);
 		power_off(2);
 	}

@@ -75,6 +75,8 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return other();
 
+	/* Nothing of what is promised to others. */
+	CHECK_IS(sys_env_set(0, ENV_BORROW, 0, 0), 0);
 	/* What it gives up is its parent's again, and for itself it does not come back. */
 	before = me()->guarantee;
 	MUST(take(20));
