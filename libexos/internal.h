@@ -13,6 +13,14 @@ struct upcall_frame;
 /* vm/slot.c: slots below first_free are used, the table has nslots. */
 void slot_init(unsigned int first_free, unsigned int nslots);
 void slot_count(uint64_t *used, uint64_t *total);
+bool slot_used(unsigned int slot);
+long page_take(unsigned int slot);	/* see vm/space.h */
+long page_take_for(unsigned int env, unsigned int slot);
+
+/* vm/revoke.c: the kernel asks or has taken, in an upcall; what was put off then; the u-area is a new one. */
+void revoke_upcall(void);
+void revoke_late(void);
+void revoke_begin(void);
 
 /* vm/vm.c: the image is a region; nothing is known about its pages until vm_note(). */
 void vm_init(uintptr_t image_start, uintptr_t image_end);

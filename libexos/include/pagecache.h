@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "revoke.h"
+
 #define CACHE_FRAMES	128	/* at most, in one cache */
 
 /*
@@ -52,12 +54,17 @@ extern const struct cache_policy cache_mru;	/* the one that was used last: the r
 struct pagecache {
 	struct page_store store;
 	const struct cache_policy *policy;
-	uint64_t pages;
+	uint64_t pages, wanted;		/* wanted: the page that was brought in last */
 	unsigned int nframes, hand;
 	struct cache_frame frame[CACHE_FRAMES];
 	uint64_t faults, reads, writes, errors;
+	unsigned int least;		/* it gives pages up when they are asked for, down to this; 0: it gives none */
+	uint64_t given;			/* pages given up */
+	unsigned int nlost;
+	uint64_t lost[CACHE_FRAMES];	/* pages whose last writes were taken by force: not to be touched any more */
 
-	char *base, *window;			/* of the machine's side (pagecache_map.c) */
+	struct revoke_giver giver;		/* of the machine's side (pagecache_map.c) */
+	char *base, *window;
 	const volatile uint64_t *entries;
 };
 
@@ -72,6 +79,17 @@ int pagecache_sync(struct pagecache *c);
 
 /* Write back, and give memory and addresses back. Returns what pagecache_sync() says. */
 int pagecache_close(struct pagecache *c);
+
+/*
+ * From now on the cache gives pages up when the kernel asks the program for memory (revoke.h): clean ones first, in the order of the policy,
+ * then others, which it writes back; never below `least` frames, which is 1 at least. It keeps the list of what may be taken by force:
+ * its clean pages, which it can read again. So that clean is a fact, a clean page is bound for reading; the first write to it is a fault.
+ * What is taken although it was written to since is lost: its next touch is a fault that nobody serves.
+ */
+void pagecache_share(struct pagecache *c, unsigned int least);
+
+/* Take frames again, up to so many in all. Returns how many there are. */
+unsigned int pagecache_grow(struct pagecache *c, unsigned int frames);
 
 /* For policies: was the page in frame i used since this was last asked? Reads the bit, and clears it. */
 bool pagecache_used(struct pagecache *c, unsigned int i);

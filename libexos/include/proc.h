@@ -39,6 +39,7 @@ struct spawn {
 	size_t elf_bytes;
 	const char *const *argv;	/* NULL-terminated; argv[0] is the name, also the environment's (env_name.h) */
 	unsigned long guarantee;	/* pages promised to the child, out of the own guarantee */
+	unsigned long borrow;		/* pages beyond these that it may borrow until they are asked for (revoke.h); at most the own allowance */
 	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: the child gets no time yet */
 	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
 	const struct proc_grant *grants;
@@ -81,7 +82,8 @@ const char *proc_strerror(int err);
  * is void there. Not for the first environment, nor from an upcall handler.
  */
 struct proc_fork {
-	unsigned long guarantee;	/* pages promised to the copy; 0: it borrows */
+	unsigned long guarantee;	/* pages promised to the copy; 0: it borrows what is promised to nobody */
+	unsigned long borrow;		/* as in struct spawn */
 	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: it runs when somebody yields to it */
 	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
 };

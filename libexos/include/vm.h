@@ -98,7 +98,10 @@ int vm_unmap_range(void *va, size_t len);
  */
 int vm_protect(void *va, size_t len, unsigned int prot);
 
-/* Bring in the pages now, those that may be written so that they can be: a touch cannot fault until the next fork. */
+/*
+ * Bring in the pages now, those that may be written so that they can be: a touch cannot fault until the next fork, or until the kernel takes
+ * pages away (revoke.h). -E_FAULT: one was taken away, and its content with it.
+ */
 int vm_touch(const void *va, size_t len);
 
 /* Give the pages back and keep the region: the next touch finds zeros. Shared pages keep their content. */

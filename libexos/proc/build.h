@@ -11,7 +11,7 @@
 extern const char proc_child_code[], proc_child_code_end[];
 
 /* A page of ours becomes an environment, a context. Return 0 or an error. */
-long proc_new_env(struct proc *p, unsigned long guarantee);
+long proc_new_env(struct proc *p, unsigned long guarantee, unsigned long borrow);
 long proc_new_ctx(struct proc *p);
 
 /* A page that is given to the child for its life and comes back with proc_end(): its slot, or an error. */

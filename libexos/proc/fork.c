@@ -137,7 +137,7 @@ static long build(const struct proc_fork *f, struct proc *p)
 	struct vm_stats now;
 	long r;
 
-	if ((r = proc_new_env(p, f->guarantee)) < 0 || (r = proc_new_ctx(p)) < 0)
+	if ((r = proc_new_env(p, f->guarantee, f->borrow)) < 0 || (r = proc_new_ctx(p)) < 0)
 		return r;
 	sys_cap_word(p->env, env_name_word(program_name()));
 	copy.env = p->env;

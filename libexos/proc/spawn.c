@@ -15,6 +15,7 @@
 #include "elf_plan.h"
 #include "env_name.h"
 #include "exos_calls.h"
+#include "internal.h"
 #include "start.h"
 #include "upcall.h"
 #include "vm.h"
@@ -154,7 +155,7 @@ static long load_segment(struct proc *p, const struct spawn *s, const struct elf
 
 	for (uint32_t i = 0; i < seg->npages; i++) {
 		uint64_t n = seg->file_bytes - done < PAGE_SIZE - at ? seg->file_bytes - done : PAGE_SIZE - at;
-		long r = sys_page_alloc(p->env, slot + i, FRAME_ANY, 0);
+		long r = page_take_for(p->env, slot + i);
 
 		if (r >= 0 && n > 0)
 			r = fill_page(p, slot + i, scratch, file + done, at, n);
@@ -294,7 +295,7 @@ static long prepare_run(struct proc *p, const struct start_block *b)
 }
 
 /* A page of ours becomes an object; its slot, or an error. */
-long proc_new_env(struct proc *p, unsigned long guarantee)
+long proc_new_env(struct proc *p, unsigned long guarantee, unsigned long borrow)
 {
 	long slot = page_new(), r;
 
@@ -307,7 +308,7 @@ long proc_new_env(struct proc *p, unsigned long guarantee)
 	}
 	p->id = (uint32_t)r;
 	p->env = (unsigned int)slot;
-	return 0;
+	return borrow != 0 ? sys_env_set(p->env, ENV_BORROW, borrow, 0) : 0;
 }
 
 long proc_new_ctx(struct proc *p)
@@ -341,7 +342,7 @@ static long build(const struct spawn *s, const struct elf_plan *plan, struct sta
 {
 	long r;
 
-	if ((r = proc_new_env(p, s->guarantee)) < 0 || (r = proc_new_ctx(p)) < 0)
+	if ((r = proc_new_env(p, s->guarantee, s->borrow)) < 0 || (r = proc_new_ctx(p)) < 0)
 		return r;
 	name_it(p, s);
 	if (s->argv != NULL && s->argv[0] != NULL)

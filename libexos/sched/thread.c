@@ -202,8 +202,8 @@ void thread_block(struct thread_queue *q, uint64_t mask, unsigned long deadline)
 
 void thread_yield(void)
 {
+	preempt_wanted = false;		/* before: what is put off from here on is done in preempt_on() */
 	preempt_off();
-	preempt_wanted = false;
 	wake_due();
 	if (thread_ready.first != NULL) {
 		struct thread *t;

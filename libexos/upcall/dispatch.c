@@ -19,6 +19,7 @@ static_assert(offsetof(struct upcall_frame, cause) == FRAME_CAUSE, "frame");
 static_assert(offsetof(struct upcall_frame, tval) == FRAME_TVAL, "frame");
 
 extern char upcall_entry_fault[], upcall_entry_slice_end[], upcall_entry_slice_begin[], upcall_entry_event[];
+extern char upcall_entry_revoke[], upcall_entry_repossess[];
 extern char upcall_resume_start[], upcall_resume_end[];
 void upcall_dispatch(struct upcall_frame *f, unsigned int kind);
 void upcall_slice_begin(void);
@@ -155,6 +156,8 @@ void upcall_dispatch(struct upcall_frame *f, unsigned int kind)
 	switch_sp = *switch_word();
 	if (kind == UP_PENDING)
 		bits = __atomic_exchange_n(&((struct uarea *)uarea())->pending, 0, __ATOMIC_SEQ_CST);
+	if (bits & (1ull << UP_REPOSSESS | 1ull << UP_REVOKE))
+		revoke_upcall();
 	if (bits & 1ull << UP_FAULT)
 		serve_fault(f);
 	if (bits & 1ull << UP_EVENT)
@@ -168,6 +171,11 @@ long upcall_init(void)
 {
 	long r = sys_env_set(0, ENV_RESUME, (unsigned long)upcall_resume_start, (unsigned long)upcall_resume_end);
 
+	revoke_begin();
+	if (r >= 0)
+		r = sys_env_set(0, ENV_HANDLER, UP_REVOKE, (unsigned long)upcall_entry_revoke);
+	if (r >= 0)
+		r = sys_env_set(0, ENV_HANDLER, UP_REPOSSESS, (unsigned long)upcall_entry_repossess);
 	return r < 0 ? r : sys_env_set(0, ENV_HANDLER, UP_FAULT, (unsigned long)upcall_entry_fault);
 }
 

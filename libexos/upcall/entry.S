@@ -1,7 +1,7 @@
 /*
  * entry.S - into an upcall and out of it without the kernel
  *
- *              on entry (UP_FAULT, UP_SLICE_END, UP_EVENT)         in upcall_dispatch(frame, kind)
+ *              on entry (all but UP_SLICE_BEGIN)                   in upcall_dispatch(frame, kind)
  *   gp         u-area                                             u-area: no C code here touches gp
  *   a0         lost, in U_A0                                      frame
  *   t0, t1     lost, in U_T0, U_T1                                lost
@@ -21,6 +21,7 @@
 
 	.text
 	.globl	upcall_entry_fault, upcall_entry_slice_end, upcall_entry_slice_begin, upcall_entry_event
+	.globl	upcall_entry_revoke, upcall_entry_repossess
 	.balign	4
 upcall_entry_fault:
 	li	t0, UP_FAULT
@@ -28,6 +29,14 @@ upcall_entry_fault:
 	.balign	4
 upcall_entry_slice_end:
 	li	t0, UP_SLICE_END
+	j	save
+	.balign	4
+upcall_entry_revoke:
+	li	t0, UP_REVOKE
+	j	save
+	.balign	4
+upcall_entry_repossess:
+	li	t0, UP_REPOSSESS
 	j	save
 	.balign	4
 upcall_entry_event:

@@ -23,7 +23,12 @@ long (*event_waiter)(uint64_t mask, unsigned long deadline);
 
 long event_wait(uint64_t mask, unsigned long deadline)
 {
-	return event_waiter != NULL ? event_waiter(mask, deadline) : sys_wait(mask, deadline);
+	long r = event_waiter != NULL ? event_waiter(mask, deadline) : sys_wait(mask, deadline);
+
+	/* Woken because the kernel asked for memory, which has been answered: not what was waited for. */
+	while (r > 0 && ((uint64_t)r & mask) == 0 && event_waiter == NULL)
+		r = sys_wait(mask, deadline);
+	return r;
 }
 
 void preempt_home(void)
@@ -37,6 +42,7 @@ void preempt_late(void)
 	if (uarea()->held != 0)
 		return;		/* an upcall is being served: the change is made on the way out of it */
 	preempt_wanted = false;
+	revoke_late();
 	if (preempt_ops != NULL)
 		preempt_ops->yield();
 }

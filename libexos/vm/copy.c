@@ -154,7 +154,7 @@ long vm_copy_share(struct vm_copy *c)
 /* A page of the copy's own, filled through a capability that is deleted again. */
 static long copy_one(const struct vm_copy *c, uint64_t va, unsigned int slot)
 {
-	long r = sys_page_alloc(c->env, slot, FRAME_ANY, 0);
+	long r = page_take_for(c->env, slot);
 
 	if (r < 0 || (va >= LAYOUT_UPCALL && va < LAYOUT_UPCALL_END))	/* nothing is in progress on the upcall stack */
 		return r < 0 ? r : 0;

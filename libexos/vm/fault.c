@@ -121,6 +121,7 @@ void vm_copy_begin(void)
 {
 	in_copy = true;
 	space_forget_tables();
+	revoke_begin();
 }
 
 /* ---- faults ---- */
@@ -208,7 +209,7 @@ bool vm_fault(uint64_t cause, uint64_t va)
 		last_refusal = refusal == -E_RIGHTS ? 0 : refusal;
 		return refusal == 0;
 	}
-	if (r->kind != REGION_DEMAND || (r->prot & access) == 0)
+	if (r->kind != REGION_DEMAND || (r->prot & access) == 0 || revoke_is_lost(va))
 		return false;
 	last_refusal = space_demand(r, va);
 	return last_refusal == 0;
@@ -234,6 +235,8 @@ const char *vm_fault_reason(uint64_t cause, uint64_t va, char *buf, size_t len)
 		return "the address is not one of the lower half";
 	else if (va < LAYOUT_IMAGE)
 		return "a null pointer, or an offset from one";
+	else if (r != NULL && revoke_is_lost(va))
+		snprintf(buf, len, "this page of the %s was taken by the kernel: it was asked for, and no other was given in time", r->name);
 	else if (r != NULL && (r->prot & access) == 0 && r->kind == REGION_DEMAND)
 		snprintf(buf, len, "the %s may not be used that way", r->name);
 	else if (r != NULL)

@@ -402,7 +402,7 @@ static int touch_region(const struct region *r, uint64_t start, uint64_t end)
 		if (e.slot == 0 && (ptable_lookup(VPN(va & ~(LARGE_SIZE - 1))).flags & ENTRY_LARGE))
 			continue;
 		if (e.slot == 0 && r->kind == REGION_DEMAND)
-			err = r->prot == 0 ? -E_RIGHTS : space_demand(r, va);
+			err = r->prot == 0 ? -E_RIGHTS : revoke_is_lost(va) ? -E_FAULT : space_demand(r, va);
 		else if ((e.flags & ENTRY_COW) && (r->prot & PROT_W))
 			err = space_unshare(va);
 		if (err < 0)
@@ -452,7 +452,7 @@ void *vm_share(size_t len, unsigned int *slot)
 
 	first = va != NULL ? slot_alloc_run(n) : 0;
 	if (first != 0)
-		while (have < n && sys_page_alloc(0, first + have, FRAME_ANY, 0) >= 0)
+		while (have < n && page_take(first + have) >= 0)
 			have++;
 	if (first == 0 || have < n || vm_pages(first, n, va, PROT_R | PROT_W) < 0) {
 		for (unsigned int i = 0; i < have; i++)

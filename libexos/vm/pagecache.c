@@ -143,6 +143,14 @@ static unsigned int frame_of(const struct pagecache *c, uint64_t page)
 	return i;
 }
 
+static bool is_lost(const struct pagecache *c, uint64_t page)
+{
+	for (unsigned int i = 0; i < c->nlost; i++)
+		if (c->lost[i] == page)
+			return true;
+	return c->nlost == CACHE_FRAMES;	/* who knows what else */
+}
+
 int pagecache_fault(struct pagecache *c, uint64_t page)
 {
 	unsigned int have = frame_of(c, page);
@@ -150,13 +158,15 @@ int pagecache_fault(struct pagecache *c, uint64_t page)
 	void *to;
 	int i, r;
 
-	if (page >= c->pages)
+	if (page >= c->pages || c->nframes == 0 || (c->nlost > 0 && is_lost(c, page)))
 		return -1;
-	/* It is there: hardware that does not set the bits by itself has asked for them. */
+	/* It is there: the first write, or hardware that does not set the bits by itself has asked for them. */
 	if (have < c->nframes) {
 		c->frame[have].dirty = true;
+		cache_withdraw(c->frame[have].slot);
 		return cache_bind(c, have, false);
 	}
+	c->wanted = page;
 	c->faults++;
 	if (c->policy->looks)
 		look(c);
@@ -177,6 +187,8 @@ int pagecache_fault(struct pagecache *c, uint64_t page)
 	r = cache_bind(c, (unsigned int)i, true);
 	if (r < 0)
 		f->full = false;
+	else if (c->least != 0)
+		cache_offer(f->slot);
 	return r;
 }
 
@@ -190,8 +202,91 @@ int pagecache_sync(struct pagecache *c)
 
 		if (was && cache_bind(c, i, true) < 0)
 			c->frame[i].full = false;
+		if (was && r == 0 && c->least != 0)
+			cache_offer(c->frame[i].slot);
 		if (r < 0)
 			result = r;
 	}
 	return result;
+}
+
+/* ---- less memory ---- */
+
+static void remove_frame(struct pagecache *c, unsigned int i)
+{
+	cache_withdraw(c->frame[i].slot);
+	c->frame[i] = c->frame[--c->nframes];
+	if (c->hand >= c->nframes)
+		c->hand = 0;
+}
+
+/* Of the first n frames, the policy's choice. */
+static unsigned int choose(struct pagecache *c, unsigned int n)
+{
+	unsigned int all = c->nframes, i;
+
+	c->nframes = n;
+	c->hand %= n;
+	i = c->policy->victim(c, c->wanted);
+	c->nframes = all;
+	return i < n ? i : 0;
+}
+
+/* Sort: what is empty, what is clean, the rest. Returns how many are empty or clean. */
+static unsigned int clean_first(struct pagecache *c, unsigned int *empty)
+{
+	unsigned int n = 0;
+
+	for (unsigned int pass = 0; pass < 2; pass++) {
+		for (unsigned int i = n; i < c->nframes; i++) {
+			struct cache_frame f = c->frame[i];
+
+			if (pass == 0 ? !f.full : !f.dirty) {
+				c->frame[i] = c->frame[n];
+				c->frame[n++] = f;
+			}
+		}
+		if (pass == 0)
+			*empty = n;
+	}
+	return n;
+}
+
+unsigned int pagecache_give(struct pagecache *c, unsigned int n, bool clean)
+{
+	unsigned int given = 0;
+
+	for (; given < n && c->nframes > c->least; given++) {
+		unsigned int empty, cleans = clean_first(c, &empty), i = 0;
+
+		if (empty == 0 && cleans > 0) {
+			i = choose(c, cleans);
+		} else if (empty == 0) {
+			if (clean)
+				break;
+			i = choose(c, c->nframes);
+			if (write_back(c, i) < 0) {
+				cache_bind(c, i, false);
+				break;
+			}
+		}
+		cache_drop(c, i);
+		remove_frame(c, i);
+		c->given++;
+	}
+	return given;
+}
+
+bool pagecache_taken(struct pagecache *c, unsigned int slot)
+{
+	unsigned int i = 0;
+
+	while (i < c->nframes && c->frame[i].slot != slot)
+		i++;
+	if (i == c->nframes)
+		return false;
+	if (c->frame[i].full && c->frame[i].dirty && c->nlost < CACHE_FRAMES)
+		c->lost[c->nlost++] = c->frame[i].page;
+	remove_frame(c, i);
+	return true;
 }

@@ -4,11 +4,17 @@
 #include <string.h>
 
 #include "exos_calls.h"
+#include "revoke.h"
 #include "start.h"
 #include "vm.h"
 #include "vm/pagecache.h"
 
 #define RW	(PROT_R | PROT_W)
+
+static unsigned int prot_of(const struct pagecache *c, unsigned int i)
+{
+	return CACHE_READ_ONLY(c, i) ? PROT_R : RW;
+}
 
 static char *address(const struct pagecache *c, unsigned int i)
 {
@@ -23,7 +29,8 @@ void *cache_window(struct pagecache *c, unsigned int i)
 
 int cache_bind(struct pagecache *c, unsigned int i, bool tracked)
 {
-	long r = sys_page_bind(ctx_slot(), (unsigned long)address(c, i), c->frame[i].slot, 1, RW | (tracked ? PROT_TRACK : 0));
+	long r = sys_page_bind(ctx_slot(), (unsigned long)address(c, i), c->frame[i].slot, 1,
+			       prot_of(c, i) | (tracked ? PROT_TRACK : 0));
 
 	return r < 0 ? (int)r : 0;
 }
@@ -37,18 +44,74 @@ unsigned int cache_bits(struct pagecache *c, unsigned int i)
 
 void cache_clear_bits(struct pagecache *c, unsigned int i)
 {
-	sys_page_protect(ctx_slot(), (unsigned long)address(c, i), 1, RW | PROT_TRACK);
+	sys_page_protect(ctx_slot(), (unsigned long)address(c, i), 1, prot_of(c, i) | PROT_TRACK);
+}
+
+void cache_drop(struct pagecache *c, unsigned int i)
+{
+	slot_delete(c->frame[i].slot);
+}
+
+void cache_offer(unsigned int slot)
+{
+	revoke_offer(slot);
+}
+
+void cache_withdraw(unsigned int slot)
+{
+	revoke_withdraw(slot);
 }
 
 static bool on_fault(void *arg, void *va, unsigned int access)
 {
 	struct pagecache *c = arg;
 
+	if (c->nframes == 0)	/* all were taken by force */
+		pagecache_grow(c, 1);
 	return access != PROT_X && pagecache_fault(c, (uint64_t)((char *)va - c->base) / PAGE_SIZE) == 0;
+}
+
+static unsigned int give(void *arg, unsigned int n, bool clean)
+{
+	return pagecache_give(arg, n, clean);
+}
+
+static bool taken(void *arg, unsigned int slot)
+{
+	return pagecache_taken(arg, slot);
+}
+
+void pagecache_share(struct pagecache *c, unsigned int least)
+{
+	pagecache_sync(c);
+	c->least = least > 0 ? least : 1;
+	c->giver = (struct revoke_giver){ .give = give, .taken = taken, .arg = c };
+	for (unsigned int i = 0; i < c->nframes; i++) {
+		if (c->frame[i].full)
+			cache_clear_bits(c, i);		/* clean: for reading only from now on */
+		revoke_offer(c->frame[i].slot);
+	}
+	revoke_add(&c->giver);
+}
+
+unsigned int pagecache_grow(struct pagecache *c, unsigned int frames)
+{
+	while (c->nframes < frames && c->nframes < CACHE_FRAMES) {
+		long slot = page_new();
+
+		if (slot < 0)
+			break;
+		c->frame[c->nframes++] = (struct cache_frame){ .slot = (uint32_t)slot };
+	}
+	return c->nframes;
 }
 
 static void give_back(struct pagecache *c)
 {
+	if (c->least != 0)
+		revoke_remove(&c->giver);
+	for (unsigned int i = 0; i < c->nframes; i++)
+		revoke_withdraw(c->frame[i].slot);
 	for (unsigned int i = 0; i < c->nframes; i++)
 		slot_delete(c->frame[i].slot);
 	c->nframes = 0;
@@ -73,14 +136,7 @@ void *pagecache_open(struct pagecache *c, const struct page_store *store, uint64
 	c->entries = vm_entries(c->base, pages * PAGE_SIZE);
 	if (c->entries == NULL)
 		goto out;
-	for (; c->nframes < frames; c->nframes++) {
-		long slot = page_new();
-
-		if (slot < 0)
-			goto out;
-		c->frame[c->nframes].slot = (uint32_t)slot;
-	}
-	if (vm_handle(c->base, pages * PAGE_SIZE, on_fault, c) == 0)
+	if (pagecache_grow(c, frames) == frames && vm_handle(c->base, pages * PAGE_SIZE, on_fault, c) == 0)
 		return c->base;
 out:
 	give_back(c);

@@ -37,6 +37,11 @@ static bool is_taken(unsigned int slot)
 	return taken[slot / 64] >> (slot % 64) & 1;
 }
 
+bool slot_used(unsigned int slot)
+{
+	return slot < total && is_taken(slot);
+}
+
 static bool take(unsigned int slot)
 {
 	uint64_t bit = 1ull << (slot % 64);
@@ -76,7 +81,7 @@ static void grow(void)
 	growing = true;
 	slot = find();
 	if (slot != 0) {
-		r = sys_page_alloc(0, slot, FRAME_ANY, 0);
+		r = page_take(slot);
 		if (r >= 0) {
 			r = sys_env_captab(0, slot);
 			if (r < 0)

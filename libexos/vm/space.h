@@ -41,6 +41,17 @@ void space_drop(uint64_t start, uint64_t end);
 /* Take the large page apart that va lies within but does not begin, if there is one. Returns 0 or a negative E_* code. */
 int space_break(uint64_t va);
 
+/* vm/revoke.c: a page in an empty slot; when it is ours and has been lent, wait for it. Returns 0 or more, or a negative E_* code. */
+long page_take(unsigned int slot);
+/* The same for another environment, in a slot of its table. */
+long page_take_for(unsigned int env, unsigned int slot);
+/* Was the page at va taken by force, so that its content is gone and nobody mends it? Its range means something new. */
+bool revoke_is_lost(uint64_t va);
+void revoke_forget_range(uint64_t start, uint64_t end);
+
+/* The table in a slot was taken by force. False: it is none of those that are remembered. */
+bool space_forget_table(unsigned int slot);
+
 /* Page i of the page table's own memory; false: there is no such. */
 bool space_node(unsigned int i, uint64_t *va, unsigned int *slot);
 bool space_nodes_known(void);

@@ -46,7 +46,7 @@ long page_new(void)
 
 	if (slot == 0)
 		return -E_LIMIT;
-	r = sys_page_alloc(0, slot, FRAME_ANY, 0);
+	r = page_take(slot);
 	if (r < 0) {
 		slot_free(slot);
 		return r;
@@ -98,6 +98,19 @@ static unsigned int table_of(uint64_t block)
 	while (i < leaf_tables && leaf_table[i].block != block)
 		i++;
 	return i;
+}
+
+bool space_forget_table(unsigned int slot)
+{
+	unsigned int i = 0;
+
+	while (i < leaf_tables && leaf_table[i].slot != slot)
+		i++;
+	if (i == leaf_tables)
+		return false;
+	leaf_table[i] = leaf_table[--leaf_tables];
+	tables--;
+	return true;
 }
 
 /* Take an empty leaf table of ours away: a larger page is to stand in its place. */
@@ -302,6 +315,7 @@ unsigned int vm_forget(void *va)
 /* Deleting a capability undoes its binding. */
 void space_drop(uint64_t start, uint64_t end)
 {
+	revoke_forget_range(start, end);
 	for (uint64_t vpn = ptable_next(VPN(start), VPN(end)); vpn < VPN(end); vpn = ptable_next(vpn, VPN(end))) {
 		unsigned int slot = ptable_lookup(vpn).slot;
 

@@ -325,6 +325,7 @@ class Machine:
 
     def command_output(self, line, timeout=10.0):
         """Type a line at the shell's prompt and return what it prints before the next prompt."""
+        self.expect(r"exos\$ ", timeout)        # "up" may be told before the first one is printed
         start = len(self.console_text())
         self.send(line + "\n")
         match = self.expect(r"exos\$ $", timeout, start)        # one look at each place: the text may be long

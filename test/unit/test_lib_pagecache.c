@@ -1,7 +1,7 @@
 /*
  * test_lib_pagecache.c - promises of the page cache: data is never lost, and each policy gives up what it says
  *
- * The machine is an array: where each frame is bound, and its two bits.
+ * The machine is an array: where the page of each slot is bound, and its two bits.
  */
 /* ctest: sources=libexos/vm/pagecache.c */
 #include <setjmp.h>
@@ -27,38 +27,78 @@ static uint64_t memory[CACHE_FRAMES][WORDS];
 static struct {
 	int page;		/* -1: bound nowhere, or in the window */
 	unsigned int bits;
-} bound[CACHE_FRAMES];
+	bool gone, read_only;
+} bound[CACHE_FRAMES];		/* by slot */
 static int in_window;
+static unsigned int offers[CACHE_FRAMES], noffers;
 
 void *cache_window(struct pagecache *c, unsigned int i)
 {
+	unsigned int s = c->frame[i].slot;
+
 	assert_ptr_equal(c, &cache);
-	bound[i].page = -1;
-	bound[i].bits = 0;
-	in_window = (int)i;
-	return memory[i];
+	assert_false(bound[s].gone);
+	bound[s].page = -1;
+	bound[s].bits = 0;
+	in_window = (int)s;
+	return memory[s];
 }
 
 int cache_bind(struct pagecache *c, unsigned int i, bool tracked)
 {
-	for (unsigned int k = 0; k < c->nframes; k++)
-		assert_true(k == i || bound[k].page != (int)c->frame[i].page);
-	bound[i].page = (int)c->frame[i].page;
-	bound[i].bits = tracked ? 0 : CACHE_ACCESSED | CACHE_DIRTY;
-	if (in_window == (int)i)
+	unsigned int s = c->frame[i].slot;
+
+	for (unsigned int k = 0; k < CACHE_FRAMES; k++)
+		assert_true(k == s || bound[k].page != (int)c->frame[i].page);
+	assert_false(bound[s].gone);
+	bound[s].page = (int)c->frame[i].page;
+	bound[s].bits = tracked ? 0 : CACHE_ACCESSED | CACHE_DIRTY;
+	bound[s].read_only = CACHE_READ_ONLY(c, i);
+	if (in_window == (int)s)
 		in_window = -1;
 	return 0;
 }
 
 unsigned int cache_bits(struct pagecache *c, unsigned int i)
 {
-	return bound[i].page == (int)c->frame[i].page ? bound[i].bits : 0;
+	unsigned int s = c->frame[i].slot;
+
+	return bound[s].page == (int)c->frame[i].page ? bound[s].bits : 0;
 }
 
 void cache_clear_bits(struct pagecache *c, unsigned int i)
 {
-	(void)c;
-	bound[i].bits = 0;
+	bound[c->frame[i].slot].bits = 0;
+	bound[c->frame[i].slot].read_only = CACHE_READ_ONLY(c, i);
+}
+
+static void take_away(unsigned int slot)
+{
+	assert_false(bound[slot].gone);
+	bound[slot].gone = true;
+	bound[slot].page = -1;
+	memset(memory[slot], 0xdd, sizeof(memory[slot]));
+}
+
+void cache_drop(struct pagecache *c, unsigned int i)
+{
+	take_away(c->frame[i].slot);
+}
+
+void cache_withdraw(unsigned int slot)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < noffers; i++)
+		if (offers[i] != slot)
+			offers[n++] = offers[i];
+	noffers = n;
+}
+
+void cache_offer(unsigned int slot)
+{
+	cache_withdraw(slot);
+	offers[noffers++] = slot;
 }
 
 /* ---- the store ---- */
@@ -89,8 +129,12 @@ static void open_cache(unsigned int frames, const struct cache_policy *p)
 	memset(&cache, 0, sizeof(cache));
 	memset(memory, 0xee, sizeof(memory));
 	memset(stored, 0, sizeof(stored));
-	for (unsigned int i = 0; i < CACHE_FRAMES; i++)
+	for (unsigned int i = 0; i < CACHE_FRAMES; i++) {
 		bound[i].page = -1;
+		bound[i].gone = bound[i].read_only = false;
+		cache.frame[i].slot = i;
+	}
+	noffers = 0;
 	in_window = -1;
 	read_fails = write_fails = false;
 	cache.store = (struct page_store){ store_read, store_write, stored };
@@ -103,9 +147,9 @@ static void open_cache(unsigned int frames, const struct cache_policy *p)
 
 static int frame_at(unsigned int page)
 {
-	for (unsigned int i = 0; i < cache.nframes; i++)
-		if (bound[i].page == (int)page)
-			return (int)i;
+	for (unsigned int s = 0; s < CACHE_FRAMES; s++)
+		if (bound[s].page == (int)page)
+			return (int)s;
 	return -1;
 }
 
@@ -119,6 +163,10 @@ static uint64_t *touch(unsigned int page, bool write)
 			return NULL;
 		i = frame_at(page);
 		assert_true(i >= 0);
+	}
+	if (write && bound[i].read_only) {
+		assert_int_equal(pagecache_fault(&cache, page), 0);
+		assert_false(bound[i].read_only);
 	}
 	bound[i].bits |= CACHE_ACCESSED | (write ? CACHE_DIRTY : 0);
 	return memory[i];
@@ -322,6 +370,105 @@ static void hardware_that_asks_for_the_bits_is_answered(void **state)
 	assert_int_equal(cache.reads, 1);
 }
 
+/* ---- less memory ---- */
+
+static void share(unsigned int least)
+{
+	cache.least = least;
+	for (unsigned int i = 0; i < cache.nframes; i++)
+		cache_offer(cache.frame[i].slot);
+}
+
+static void clean_pages_are_given_first_and_none_is_lost(void **state)
+{
+	(void)state;
+	for (unsigned int k = 0; k < NPOLICIES; k++) {
+		open_cache(8, policies[k]);
+		share(2);
+		scan(6, 1);
+		touch(1, true)[0] = 11;
+		touch(4, true)[0] = 44;
+		assert_int_equal(pagecache_give(&cache, 3, true), 3);	/* two that are empty, one that is clean */
+		assert_int_equal(cache.nframes, 5);
+		assert_int_equal(cache.writes, 0);
+		assert_true(frame_at(1) >= 0 && frame_at(4) >= 0);
+		assert_int_equal(pagecache_give(&cache, 100, true), 3);	/* what is left is dirty */
+		assert_int_equal(cache.nframes, 2);
+		assert_int_equal(pagecache_give(&cache, 100, false), 0);	/* and the least */
+		cache.least = 1;
+		assert_int_equal(pagecache_give(&cache, 100, false), 1);
+		assert_int_equal(cache.writes, 1);
+		assert_int_equal(touch(1, false)[0], 11);
+		assert_int_equal(touch(4, false)[0], 44);
+		scan(PAGES, 2);
+		assert_int_equal(stored[1][0], 11);
+		assert_int_equal(stored[4][0], 44);
+		assert_int_equal(cache.given, 7);
+	}
+}
+
+static void the_policy_chooses_which_clean_page_goes(void **state)
+{
+	(void)state;
+	open_cache(4, &cache_fifo);
+	share(1);
+	scan(4, 1);
+	touch(0, true);
+	assert_int_equal(pagecache_give(&cache, 1, true), 1);
+	assert_int_equal(frame_at(1), -1);	/* the first that came and is clean */
+	assert_true(frame_at(0) >= 0 && frame_at(2) >= 0 && frame_at(3) >= 0);
+}
+
+static void only_clean_pages_are_on_the_list(void **state)
+{
+	(void)state;
+	open_cache(6, &cache_lru);
+	share(1);
+	srand(5);
+	for (unsigned int n = 0; n < 5000; n++) {
+		touch((unsigned int)rand() % 20, rand() % 3 == 0);
+		if (rand() % 50 == 0)
+			assert_int_equal(pagecache_sync(&cache), 0);
+		for (unsigned int i = 0; i < noffers; i++)
+			assert_false(bound[offers[i]].bits & CACHE_DIRTY && !bound[offers[i]].read_only);
+	}
+	assert_int_equal(pagecache_sync(&cache), 0);
+	assert_int_equal(noffers, 6);
+	scan(20, 1);
+	assert_int_equal(offers[5], frame_at(19));	/* the last that came is the most important */
+}
+
+static void what_was_taken_by_force_is_read_again_or_refused(void **state)
+{
+	unsigned int slot;
+
+	(void)state;
+	open_cache(4, &cache_lru);
+	share(1);
+	touch(0, true)[0] = 7;
+	assert_int_equal(pagecache_sync(&cache), 0);
+	touch(1, true)[0] = 8;
+	slot = (unsigned int)frame_at(0);
+	take_away(slot);
+	assert_true(pagecache_taken(&cache, slot));
+	assert_false(pagecache_taken(&cache, slot));
+	assert_int_equal(cache.nframes, 3);
+	assert_int_equal(touch(0, false)[0], 7);	/* it was clean */
+	slot = (unsigned int)frame_at(1);
+	take_away(slot);
+	assert_true(pagecache_taken(&cache, slot));
+	assert_null(touch(1, false));			/* it was not, and what the store has is not what was written */
+	assert_null(touch(1, true));
+	assert_int_equal(touch(0, false)[0], 7);
+	for (unsigned int i = 0; i < CACHE_FRAMES; i++)
+		if (!bound[i].gone && i < 4) {
+			take_away(i);
+			assert_true(pagecache_taken(&cache, i));
+		}
+	assert_int_equal(cache.nframes, 0);
+	assert_null(touch(2, false));
+}
+
 static void beyond_the_store_there_is_nothing(void **state)
 {
 	(void)state;
@@ -343,6 +490,10 @@ int main(void)
 		cmocka_unit_test(a_program_may_bring_its_own_policy),
 		cmocka_unit_test(a_store_that_fails_loses_nothing),
 		cmocka_unit_test(hardware_that_asks_for_the_bits_is_answered),
+		cmocka_unit_test(clean_pages_are_given_first_and_none_is_lost),
+		cmocka_unit_test(the_policy_chooses_which_clean_page_goes),
+		cmocka_unit_test(only_clean_pages_are_on_the_list),
+		cmocka_unit_test(what_was_taken_by_force_is_read_again_or_refused),
 		cmocka_unit_test(beyond_the_store_there_is_nothing),
 	};
 

@@ -197,6 +197,8 @@ static void start_service(const struct service *v, struct proc *p)
 
 	if ((v->gives & NEEDS_NIC) && !have_nic())
 		return;
+	if (v->gives & MAY_BORROW)
+		s.borrow = UINT32_MAX;
 	if (s.guarantee == 0)
 		s.guarantee = free_guarantee() / 2;
 	if (give_all(v, grants, &s.ngrants) < 0 || archive_spawn(v->file, &s, p) < 0)

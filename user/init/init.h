@@ -21,6 +21,7 @@ enum {
 	NEEDS_NIC = 32,		/* not started when there is no network device */
 	GIVE_CONTROL = 64,	/* over the programs started before it, as "env.NAME" */
 	GIVE_MACHINE = 256,	/* to switch it off, to report, and to see what everybody does (trace) */
+	MAY_BORROW = 512,	/* pages that others are promised, and it may let its children */
 	ENDS_MACHINE = 128,	/* when it exits, the machine is switched off with its status */
 };
 

@@ -19,7 +19,8 @@ const struct service services[] = {
 	  { "flow.arp", "flow.tcp7", "flow.udp7" } },
 	{ "bin/minimal", 64,	2,	3,	0, { NULL } },
 	/* The shell has the flows to pass them on, when a server is ended and started again. */
-	{ "bin/shell",	0,	12,	0,	GIVE_CONSOLE | GIVE_NETPAGE | GIVE_ARCHIVE | GIVE_SLICES | GIVE_CONTROL | GIVE_MACHINE | ENDS_MACHINE,
+	{ "bin/shell",	0,	12,	0,	GIVE_CONSOLE | GIVE_NETPAGE | GIVE_ARCHIVE | GIVE_SLICES | GIVE_CONTROL | GIVE_MACHINE | ENDS_MACHINE |
+						MAY_BORROW,
 	  { "flow.arp", "flow.tcp80", "flow.tcp7", "flow.udp7" } },
 };
 const unsigned int nservices = sizeof(services) / sizeof(services[0]);

@@ -48,6 +48,7 @@ void run_trial(const char *file, const char *name, const char *argument)
 	if (sys_env_set(0, ENV_GUARANTEE, exposed_env_of(self_env())->guarantee - PAGES_LENT, 0) < 0)
 		printf("init: nothing can be borrowed\n");
 	s.guarantee = free_guarantee() - PAGES_KEPT;
+	s.borrow = UINT32_MAX;
 
 	if (archive_spawn(file, &s, &p) < 0) {
 		report("fail %s there is no such program, or it could not be started", name);

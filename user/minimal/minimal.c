@@ -67,8 +67,10 @@ static unsigned int ctx, uarea_slot, first_slot;
 
 static long fresh_page(unsigned int slot, unsigned long va)
 {
-	long r = call(CALL_page_alloc, 0, slot, (long)FRAME_ANY, 0, 0);
+	long r;
 
+	while ((r = call(CALL_page_alloc, 0, slot, (long)FRAME_ANY, 0, 0)) == -E_AGAIN)
+		call(CALL_yield, 0, 0, 0, 0, 0);	/* ours, and lent: whoever has it is asked */
 	return r < 0 ? r : call(CALL_page_bind, ctx, (long)va, slot, 1, PROT_R | PROT_W);
 }
 

@@ -199,7 +199,7 @@ static bool number(const char *word, unsigned long most, unsigned long *out)
 
 void jobs_run(int n, char **words, bool background)
 {
-	unsigned long pages = PAGES_EACH, count = SLICES_EACH;
+	unsigned long pages = PAGES_EACH, count = SLICES_EACH, borrow = 0;
 	struct proc_grant grants[8];
 	struct cpio_entry e;
 	struct spawn s = { 0 };
@@ -207,10 +207,10 @@ void jobs_run(int n, char **words, bool background)
 	int first, err, w = 1;
 
 	for (; w < n && words[w][0] == '-'; w += 2) {
-		bool is_pages = strcmp(words[w], "-p") == 0;
+		unsigned long *to = strcmp(words[w], "-p") == 0 ? &pages : strcmp(words[w], "-b") == 0 ? &borrow : &count;
 
-		if ((!is_pages && strcmp(words[w], "-s") != 0) || !number(words[w + 1], is_pages ? 1000000 : SLICES, is_pages ? &pages : &count)) {
-			printf("usage: run [-p PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&], at most %d slices\n", SLICES);
+		if ((to == &count && strcmp(words[w], "-s") != 0) || !number(words[w + 1], to == &count ? SLICES : 1000000, to)) {
+			printf("usage: run [-p PAGES] [-b PAGES TO BORROW] [-s SLICES] PROGRAM [ARGUMENT...] [&], at most %d slices\n", SLICES);
 			return;
 		}
 	}
@@ -244,11 +244,15 @@ void jobs_run(int n, char **words, bool background)
 	s.elf_bytes = e.size;
 	s.argv = (const char *const *)&words[w];
 	s.guarantee = pages;
+	s.borrow = borrow;
 	s.slices = count == 0 ? 0 : slice_slot;
 	s.first = (unsigned int)first;
 	s.count = (unsigned int)count;
 	s.grants = grants;
-	s.ngrants = collect_grants(words[w], grants, sizeof(grants) / sizeof(grants[0]));
+	s.ngrants = collect_grants(words[w], grants, sizeof(grants) / sizeof(grants[0]) - 1);
+	if (count > 0)		/* to divide them among children of its own */
+		grants[s.ngrants++] = (struct proc_grant){ .name = "slices", .slot = slice_slot, .rights = RIGHT_BIND, .first = s.first,
+							   .nslices = s.count, .value = s.count };
 	err = proc_spawn(&s, &j->proc);
 	if (err < 0) {
 		return_slices((unsigned int)first, (unsigned int)count);

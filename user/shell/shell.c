@@ -144,6 +144,13 @@ static void command_kill(int n, char **words)
 	jobs_kill(words[1]);
 }
 
+static void command_memory(int n, char **words)
+{
+	(void)n;
+	(void)words;
+	show_memory();
+}
+
 static void command_ps(int n, char **words)
 {
 	(void)n, (void)words;
@@ -212,12 +219,13 @@ static const struct command {
 	void (*run)(int n, char **words);
 	const char *usage, *what;
 } commands[] = {
-	{ "run", 2, WORDS_MAX, NULL, "run [-p PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&]",
-	  "start a program and wait for it (^C ends it); with & in the background" },
+	{ "run", 2, WORDS_MAX, NULL, "run [-p PAGES] [-b PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&]",
+	  "start a program and wait for it (^C ends it); with & in the background; -b: pages that it may borrow" },
 	{ "kill", 2, 2, command_kill, "kill ENV", "end a program: its number or name in ps" },
 	{ "programs", 1, 1, command_programs, "programs", "what run can start" },
 	{ "ps", 1, 1, command_ps, "ps", "environments: what they hold, what they were promised, how long they ran" },
 	{ "top", 1, 1, command_top, "top", "who uses the processor, every second until a key is pressed" },
+	{ "memory", 1, 1, command_memory, "memory", "who borrows, who was asked for what and lost what, every second until a key is pressed" },
 	{ "pages", 1, 1, command_pages, "pages", "frames of memory by type and owner" },
 	{ "slices", 1, 1, command_slices, "slices", "who has which slices of time" },
 	{ "filters", 1, 1, command_filters, "filters", "flows, rings and filters by owner; packets" },

@@ -47,6 +47,7 @@ bool trace_command(int n, char **words);
 const char *show_name(uint32_t id);
 
 void show_ps(void);
+void show_memory(void);
 void show_top(void);		/* until a key is pressed */
 void show_pages(void);
 void show_slices(void);

@@ -31,6 +31,8 @@ const char *show_name(uint32_t id)
 	return name;
 }
 
+#define TOP_US		1000000	/* between two pictures */
+
 static const char *state_of(const volatile struct exposed_env *e)
 {
 	static const char *const states[] = {
@@ -46,6 +48,38 @@ static const char *state_of(const volatile struct exposed_env *e)
 	if (state == ENV_STOPPED && reason < sizeof(reasons) / sizeof(reasons[0]))
 		return reasons[reason];
 	return state < sizeof(states) / sizeof(states[0]) ? states[state] : "?";
+}
+
+/* Who holds what beyond what it is promised, what it was asked for and what became of that (docs/revocation.md). */
+static void memory_table(void)
+{
+	printf("%8s %9s %7s %9s %7s %6s %8s %6s  %s\n", "env", "guarantee", "pages", "borrowed", "wanted", "asked", "requests", "lost", "name");
+	for (unsigned int i = 0; i < ENV_MAX; i++) {
+		const volatile struct exposed_env *e = exposed_env(i);
+		uint32_t own, held;
+
+		if (e == NULL)
+			break;
+		if (e->state == ENV_FREE)
+			continue;
+		own = e->guarantee - e->promised_on;
+		held = e->held;
+		printf("%8" PRIu32 " %9" PRIu32 " %7" PRIu32 " %9" PRIu32 " %7" PRIu32 " %6" PRIu32 " %8" PRIu32 " %6" PRIu32 "  %s\n", e->id, e->guarantee,
+		       held, held > own ? held - own : 0, e->wanted, e->asked, e->requests, e->lost, show_name(e->id));
+	}
+}
+
+void show_memory(void)
+{
+	do {
+		const volatile struct exposed_system *s = exposed_system();
+
+		printf("\n%" PRIu32 " frames, %" PRIu32 " free, %" PRIu32 " waited for, %" PRIu32 " taken and still read by a device\n", s->nframes,
+		       s->free_frames, s->wanted_frames, s->quarantined_frames);
+		memory_table();
+		printf("any key ends this\n");
+		fflush(stdout);
+	} while (console_getc(deadline_us(TOP_US)) < 0);
 }
 
 void show_ps(void)
@@ -70,7 +104,6 @@ void show_ps(void)
 /* ---- top ---- */
 
 #define TOP_ROWS	20
-#define TOP_US		1000000
 
 static struct sample {
 	uint32_t id;
