@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """count.py - lines of C and assembly, without comments and blank lines, per room.
 
-The kernel (kern, arch, drivers) must stay below its limit; the other rooms are counted for information.
+The kernel that runs (kern, arch, drivers) must stay below its limit. Its audit, which is only in the debug kernel and in the tests, and
+the other rooms are counted for information (docs/decisions/0017).
 """
 import os
 import re
@@ -12,6 +13,7 @@ from common import FAIL, PASS, ROOT, complain
 
 LIMIT = 8000
 KERNEL = ("kern", "arch", "drivers")
+CHECKER = ("kern/audit.c", "kern/audit.h")
 OTHERS = ("include", "libexos", "user", "test")
 
 # Strings and character constants are matched so that a comment sign inside one is not taken for a comment.
@@ -42,9 +44,11 @@ def count_room(room):
 
 
 def main(argv):
-    total = 0
+    total = checker = 0
     for room in KERNEL:
         files = count_room(room)
+        checker += sum(n for n, path in files if path in CHECKER)
+        files = [entry for entry in files if entry[1] not in CHECKER]
         lines = sum(n for n, _ in files)
         total += lines
         print(f"{room:10} {lines:6}")
@@ -52,6 +56,7 @@ def main(argv):
             for n, path in sorted(files, reverse=True):
                 print(f"  {n:6}  {path}")
     print(f"{'kernel':10} {total:6}   of at most {LIMIT}")
+    print(f"{'audit':10} {checker:6}   in the debug kernel and the tests only")
     print()
     for room in OTHERS:
         print(f"{room:10} {sum(n for n, _ in count_room(room)):6}")
