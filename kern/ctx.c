@@ -11,6 +11,7 @@
 
 uint64_t asid_generation;
 static uint32_t asid_next;
+static asid_t asid_kept[HARTS_MAX];	/* what another context brought along from the generation before, and keeps in this one; 0: none */
 
 void ctx_init(void)
 {
@@ -38,21 +39,22 @@ static void new_generation(void)
 	system_info->fences_all++;
 	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
 		e->satp = 0;
-	for (unsigned i = 0; i < nharts; i++)
+	for (unsigned i = 0; i < nharts; i++) {
+		asid_kept[i] = 0;
 		if ((p = runs_in(i)) != NULL) {
+			asid_kept[i] = p->asid;
 			p->harts = p->asid_gen == asid_generation ? p->harts | harts[i].bit : harts[i].bit;
 			p->asid_gen = asid_generation;
 		}
+	}
 	arch_fence_all();
 	arch_fence_all_remote(((1u << nharts) - 1) & ~arch_hart()->bit);
 }
 
-static bool asid_kept(asid_t asid)
+static bool is_kept(asid_t asid)
 {
-	const struct frame_priv *p;
-
 	for (unsigned i = 0; i < nharts; i++)
-		if ((p = runs_in(i)) != NULL && p->asid_gen == asid_generation && p->asid == asid)
+		if (asid_kept[i] == asid)
 			return true;
 	return false;
 }
@@ -73,7 +75,7 @@ static void asid_assign(struct frame_priv *p)
 		if (p->asid_gen == asid_generation)
 			return;
 		p->asid = asid_next++;
-	} while (asid_kept(p->asid));
+	} while (is_kept(p->asid));
 	p->asid_gen = asid_generation;
 }
 

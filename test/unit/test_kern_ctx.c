@@ -93,11 +93,64 @@ static void environments_in_one_context_see_one_memory(void **state)
 	assert_int_equal(sim_peek(SIM_FREE), 1174);
 }
 
+/* Harts that are called come, and wait for the lock. */
+static void others_come(const char *where, bool wait)
+{
+	(void)where;
+	for (unsigned i = 0; wait && i < nharts; i++) {
+		if (i == sim_hart)
+			continue;
+		harts[i].waits = 1;
+		if (sim_fence_asked(i))
+			sim_firmware(i);
+	}
+}
+
+/*
+ * While all numbers are given anew, a context runs on another hart and keeps its own. When that one runs no more, its number is still
+ * its own: somebody else with it would read, on that hart, what the TLB remembers of the first.
+ */
+static void m12_a_number_that_was_kept_is_nobody_elses(void **state)
+{
+	enum { OTHERS = 40 };
+	struct sim_child victim, other[OTHERS];
+	uint64_t generation, value;
+
+	(void)state;
+	boot_with(&(struct sim_config){ .asid_bits = 5, .harts = 2, .ram_bytes = 8u << 20 });
+	init = sim_init_env;
+	victim = sim_child(init, 30);
+	for (unsigned i = 0; i < OTHERS; i++)
+		other[i] = sim_child(init, 30);
+	sim_bind(victim.env, SIM_FREE, sim_page(victim.env), RW);
+	sim_run(init);
+	sim_hart = 1;
+	sim_run(victim.env);
+
+	sim_hart = 0;
+	sim_point_hook = others_come;
+	generation = asid_generation;
+	for (unsigned i = 0; asid_generation == generation; i = (i + 1) % OTHERS)
+		sim_run(other[i].env);
+	assert_int_equal(priv_of(victim.env->context)->asid_gen, asid_generation);
+	sim_run(init);
+	sim_hart = 1;
+	sim_poke(SIM_FREE, 4711);
+	/* All others have their turn here, with every number that is left. */
+	generation = asid_generation;
+	for (unsigned i = 0; asid_generation == generation; i = (i + 1) % OTHERS) {
+		sim_run(other[i].env);
+		assert_int_not_equal(sim_load(SIM_FREE, &value, 8), 0);
+	}
+	sim_point_hook = NULL;
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(m12_a_number_that_was_kept_is_nobody_elses),
 		T(an_environment_changes_between_its_own_contexts),
 		T(environments_in_one_context_see_one_memory),
 	};
