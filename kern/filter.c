@@ -93,13 +93,14 @@ bool predicate_match(const struct predicate *p, const uint64_t *frame, size_t le
 /* The classifier */
 
 /*
- * A word more into the hash. The multiplier is secret and odd, so that no user can aim at one bucket. Without the shift two words that
- * differ in their highest bits alone would meet under any multiplier.
+ * A word more into the hash. The multiplier is secret, so that no user can aim at one bucket. Both halves of the product count: of the
+ * lower one alone everybody knows how it changes with the highest bits of a word, and could make good for it in the next.
  */
 static inline uint64_t hash_word(uint64_t multiplier, uint64_t hash, uint64_t word)
 {
-	hash = (hash ^ word) * multiplier;
-	return hash ^ hash >> 32;
+	unsigned __int128 product = (unsigned __int128)(hash ^ word) * multiplier;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /*

@@ -173,6 +173,43 @@ static size_t random_frame(uint8_t frame[192])
 	return rnd(4) == 0 ? rnd(192) : 128 + rnd(64);
 }
 
+/*
+ * Two words of a packet, of which the attacker chooses the highest bits: whatever the key, no choice may bring more of his filters into one
+ * bucket than chance does. With a hash of which only the lower half of a product counts, 1024 such filters have 32 different hashes.
+ */
+static void F8_nobody_can_aim_at_a_bucket(void **state)
+{
+	enum { CHOICES = 32 };
+	static struct filter *f[CHOICES * CHOICES];
+
+	(void)state;
+	for (uint64_t key = 1; key <= 8; key++) {
+		classifier_init(c, key * 0x9e3779b97f4a7c15u);
+		for (unsigned i = 0; i < CHOICES * CHOICES; i++) {
+			struct flow_predicate p = port_predicate(17, 7);
+			uint32_t a = i % CHOICES << 3, b = i / CHOICES << 3;
+
+			add(&p, 47, 1, 0xf8, a);		/* the highest bits of a word in memory order; of the next those and bit 31 down */
+			add(&p, 51, 1, 0xf8, b);
+			add(&p, 55, 1, 0xf8, b);
+			f[i] = filter_of(&p, false, 1);
+			assert_int_equal(classifier_insert(c, f[i]), 0);
+		}
+		audit();
+		for (unsigned i = 0; i < sizeof(c->bucket) / sizeof(c->bucket[0]); i++) {
+			unsigned n = 0;
+
+			for (const struct filter *o = c->bucket[i]; o != NULL; o = o->chain)
+				n++;
+			assert_true(n <= 8);
+		}
+		for (unsigned i = 0; i < CHOICES * CHOICES; i++) {
+			classifier_remove(c, f[i]);
+			free(f[i]);
+		}
+	}
+}
+
 static void malformed_atoms_are_refused(void **state)
 {
 	static const struct flow_atom bad[] = {
@@ -679,6 +716,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(F3_header_tricks_do_not_reach_a_port_filter, setup, teardown),
 		cmocka_unit_test_setup_teardown(F4_bytes_behind_the_frame_decide_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(F5_a_lookup_changes_no_byte_of_the_packet, setup, teardown),
+		cmocka_unit_test_setup_teardown(F8_nobody_can_aim_at_a_bucket, setup, teardown),
 		cmocka_unit_test_setup_teardown(F8_ten_thousand_filters_cost_a_packet_no_more_than_ten, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_longest_match_wins_and_equals_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_are_refused_and_bind_the_owner_first, setup, teardown),
