@@ -35,6 +35,7 @@ void frame_table_init(void *table, ppn_t first, ppn_t end)
 	frames = table;
 	frames_public = frames - first;
 	frames_priv = (struct frame_priv *)((char *)table + ((n * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))) - first;
+	memset(frames + n, 0, (char *)(frames_priv + first) - (char *)(frames + n));	/* exposed, too */
 	free_head = 0;
 }
 

@@ -12,6 +12,18 @@ static void frames_add_up_and_the_audit_holds(void **state)
 	assert_ptr_equal(sim_current(), sim_init_env);
 }
 
+/* The last exposed page of the frame table: what firmware left behind the last record is nobody's to read. */
+static void s12_nothing_old_stands_behind_the_frame_table(void **state)
+{
+	const uint8_t *end;
+
+	(void)state;
+	boot_with(&(struct sim_config){ .asid_bits = 16, .ram_bytes = (4u << 20) + PAGE_SIZE });
+	assert_int_not_equal((end_ppn - first_ppn) * sizeof(struct frame) % PAGE_SIZE, 0);
+	for (end = (const uint8_t *)(frames + (end_ppn - first_ppn)); (uintptr_t)end % PAGE_SIZE != 0; end++)
+		assert_int_equal(*end, 0);
+}
+
 static void boot_info_tells_the_truth(void **state)
 {
 	struct boot_info info;
@@ -97,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_add_up_and_the_audit_holds),
+		cmocka_unit_test(s12_nothing_old_stands_behind_the_frame_table),
 		cmocka_unit_test(boot_info_tells_the_truth),
 		cmocka_unit_test(the_archive_stays_and_nothing_beside_it),
 		cmocka_unit_test(fresh_pages_hold_nothing_of_before),
