@@ -599,6 +599,8 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 		e->fp_saved = false;
 		if (e == self)
 			arch_fp_reset(self->hart, self);
+		else if (e->hart != NULL && e->hart->fp_owner == e->id)
+			e->hart->fp_owner = ~0u;	/* what stands in the registers there is not its own any more */
 		return 0;
 	case ENV_GUARANTEE:
 		return env_set_guarantee(self, e, a);

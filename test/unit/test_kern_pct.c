@@ -95,6 +95,29 @@ static void the_message_arrives_as_it_was_and_the_identity_is_the_kernels(void *
 	assert_int_equal(b.env->gate, ENTRY);
 }
 
+/* S7: a server whose parent took its floating-point unit away does not find it on when it is called by the short road. */
+static void s7_what_the_parent_took_away_no_transfer_gives_back(void **state)
+{
+	(void)state;
+	sim_short_roads = true;
+	answers(b.env, 0, env_set, 0, ENV_FP, 1, 0);
+	sim_cpu.f[0] = 0x5ec2e7;
+	sim_cpu.f_dirty = true;
+	answers(b.env, SIM_SWITCHED, yield, 0);
+	answers(init, 0, env_set, b.slot, ENV_RUN, 0, 0);
+	answers(init, 0, env_set, b.slot, ENV_FP, 0, 0);
+	answers(init, 0, env_set, b.slot, ENV_RUN, 1, 0);
+	sim_run(b.env);
+	serve(&b);
+	for (unsigned n = 0; n < 3; n++) {		/* the first one is a long road */
+		answers(a.env, SIM_SWITCHED, pct_call, ab, 0);
+		assert_ptr_equal(sim_current(), b.env);
+		assert_false(sim_cpu.f_on);
+		answers(b.env, SIM_SWITCHED, pct_reply);
+	}
+	sim_short_roads = false;
+}
+
 static void who_may_not_call_and_whom_is_judged(void **state)	/* T2, T4 */
 {
 	unsigned yield_only = grant(&a, &b, RIGHT_YIELD | RIGHT_NOTIFY), self = grant(&a, &a, RIGHTS_ALL), page = sim_page(a.env);
@@ -459,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, setup)
 		T(the_message_arrives_as_it_was_and_the_identity_is_the_kernels),
+		T(s7_what_the_parent_took_away_no_transfer_gives_back),
 		T(who_may_not_call_and_whom_is_judged),
 		T(a_callee_that_is_not_receptive_is_an_error_at_once),
 		T(a_reply_is_used_once),
