@@ -216,6 +216,9 @@ static void set_entry(struct env *e)
 
 	e->open = u && e->handler[UP_ENTRY] != 0 ? (long)e->handler[UP_ENTRY] : GATE_READY;
 	e->lean = u && (e->handler[UP_ENTRY] != 0 || e->handler[UP_SLICE_BEGIN] != 0);
+	/* On a short road elsewhere it may just be opened as it was: after that, again. */
+	if (e->hart != arch_hart() && (e->state == ENV_READY || e->state == ENV_WAITING))
+		harts_gather(arch_hart());
 	if (e->gate != GATE_SHUT && env_take(e))
 		env_open(e);
 }

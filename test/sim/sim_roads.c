@@ -88,6 +88,7 @@ static bool road_reply(struct env *self)
 {
 	struct hart *h = self->hart;
 	struct env *to = SHARED("reply: to whom", self->caller);
+	long open;
 
 	if (to == NULL || !near(self, to))
 		return false;
@@ -100,7 +101,8 @@ static bool road_reply(struct env *self)
 	SHARED("reply: base", self->x[0] = self->base_pc);
 	self->base_pc = 0;
 	cross(h, to);
-	SHARED("reply: gate", self->gate = self->open);
+	open = SHARED("reply: open", self->open);
+	SHARED("reply: gate", self->gate = open);
 	sim_cpu.x[A0] = 0;
 	lose(T0, T2);
 	lose(T3, T3);
@@ -111,7 +113,7 @@ static bool road_yield(struct env *self)
 {
 	struct hart *h = self->hart;
 	struct env *to;
-	long gate;
+	long gate, open;
 
 	if (SHARED("yield: slot", self->yield_slot) != sim_cpu.x[A1])
 		return false;
@@ -139,7 +141,8 @@ static bool road_yield(struct env *self)
 	SHARED("yield: current", h->current = to);
 	lose(1, 31);
 	cross(h, to);
-	SHARED("yield: gate", self->gate = self->open);
+	open = SHARED("yield: open", self->open);
+	SHARED("yield: gate", self->gate = open);
 	return true;
 }
 

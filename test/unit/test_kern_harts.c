@@ -323,6 +323,25 @@ static void t4_two_harts_call_one_server(void **state)
 	explored(&x);
 }
 
+/* T2: the parent takes the entry away while a call goes in or comes out: nobody is let in by what the entry was. */
+static void t2_an_entry_that_goes_while_it_is_entered(void **state)
+{
+	static const struct step call[] = { CALL(pct_call, PEER, 0, 11), CALL(pct_call, PEER, 0, 11), END };
+	const struct step take[] = { CALL(env_set, b.slot, ENV_HANDLER, UP_ENTRY, 0), END };
+	struct explore x = { .name = "t2" };
+
+	(void)state;
+	grant(&a, &b, PEER, RIGHT_CALL);
+	serve(0, &b);
+	acquaint(0, &a, PEER, &b);
+	explore_place(1, init);
+	sim_hart = 0;
+	x.program[0] = (struct program){ a.env, { call } };
+	x.program[1] = (struct program){ b.env, { NULL, reply } };
+	x.program[2] = (struct program){ init, { take } };
+	explored(&x);
+}
+
 /* A call is answered, or refused since the callee runs. */
 static const char *answered_or_busy(const struct explore *x)
 {
@@ -577,6 +596,7 @@ int main(int argc, char **argv)
 		T(m16_a_context_and_its_environment_end_elsewhere),
 		T(s2_a_list_that_changes_under_the_call),
 		T(s3_a_buffer_that_goes_under_the_call),
+		T(t2_an_entry_that_goes_while_it_is_entered),
 		T(t4_two_harts_call_one_server),
 		T(t4_u8_a_callee_that_wakes_elsewhere),
 		T(t3_death_at_every_point_of_a_transfer),
