@@ -467,11 +467,12 @@ long sys_env_create(struct env *self, unsigned long slot, unsigned long guarante
 		return -E_NOCAP;
 	if ((err = page_claimable(c)) != 0)
 		return err;
-	if (guarantee > UINT32_MAX || !env_can_promise(self, guarantee))
-		return -E_QUOTA;
-	if (env_new_id() == 0)
-		return -E_LIMIT;
 	page = c->object;
+	env_fixes(frame_of(page)->owner, 1);		/* the record counts before the rest is promised away */
+	err = guarantee > UINT32_MAX || !env_can_promise(self, guarantee) ? -E_QUOTA : env_new_id() == 0 ? -E_LIMIT : 0;
+	env_fixes(frame_of(page)->owner, -1);
+	if (err != 0)
+		return err;
 	page_claim(c, FRAME_KOBJ, CAP_ENV, CAP_ENV);
 	e = env_make(self, page, guarantee);
 	KASSERT(e != NULL);
