@@ -232,22 +232,16 @@ static unsigned int choose(struct pagecache *c, unsigned int n)
 	return i < n ? i : 0;
 }
 
-/* Sort: what is empty, what is clean, the rest. Returns how many are empty or clean. */
-static unsigned int clean_first(struct pagecache *c, unsigned int *empty)
+/* Sort the frames from the n-th on: first those that are empty, or clean. Returns how many there are with the n before. */
+static unsigned int gather(struct pagecache *c, unsigned int n, bool clean)
 {
-	unsigned int n = 0;
+	for (unsigned int i = n; i < c->nframes; i++) {
+		struct cache_frame f = c->frame[i];
 
-	for (unsigned int pass = 0; pass < 2; pass++) {
-		for (unsigned int i = n; i < c->nframes; i++) {
-			struct cache_frame f = c->frame[i];
-
-			if (pass == 0 ? !f.full : !f.dirty) {
-				c->frame[i] = c->frame[n];
-				c->frame[n++] = f;
-			}
+		if (clean ? !f.dirty : !f.full) {
+			c->frame[i] = c->frame[n];
+			c->frame[n++] = f;
 		}
-		if (pass == 0)
-			*empty = n;
 	}
 	return n;
 }
@@ -257,7 +251,7 @@ unsigned int pagecache_give(struct pagecache *c, unsigned int n, bool clean)
 	unsigned int given = 0;
 
 	for (; given < n && c->nframes > c->least; given++) {
-		unsigned int empty, cleans = clean_first(c, &empty), i = 0;
+		unsigned int empty = gather(c, 0, false), cleans = gather(c, empty, true), i = 0;
 
 		if (empty == 0 && cleans > 0) {
 			i = choose(c, cleans);
