@@ -131,8 +131,11 @@ static void edf(void)
 	}
 	passed = serve(&s, COUNTED, ran);
 	for (uint64_t i = 0; i < 3; i++) {
+		/* The audit of the debug kernel is charged to whoever made the call: budgets are spent on it. */
+		if (debug_kernel())
+			continue;
 		check_share(ran[i], passed, 9 - 3 * i, 20, 20);
-		CHECK(s.client[i].missed == 0 || debug_kernel());
+		CHECK(s.client[i].missed == 0);
 	}
 	printf("edf: %lu %lu %lu of %lu ticks\n", ran[0], ran[1], ran[2], passed);
 }
