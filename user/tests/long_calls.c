@@ -1,5 +1,5 @@
 /*
- * long_calls.c - the most that one call can be asked to do with pages, for test/harness/longest.py to count
+ * long_calls.c - P6: the most that one call can be asked to do with pages, for test/harness/longest.py to count
  *
  * Each does all that it was asked, for what a call accepts is bounded; but page_batch(), which does a part, and is called again.
  */

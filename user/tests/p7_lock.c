@@ -1,0 +1,139 @@
+/*
+ * p7_lock.c - P7: those on the other harts keep the kernel's lock with the longest calls they can make; one on this hart makes short calls
+ *
+ * The lock is served in order: while a short call waits, each of the others ends the call that it is in, or one that stood before it in the
+ * queue, and no second one. So whoever asks without pause makes as many calls as any of them makes, however long theirs are; half as many are
+ * asked for, for on a busy host a hart is sometimes not there to ask. And nobody waits longer than for the longest stay of each other hart.
+ */
+/* guest: harts=2,4 */
+#include "check.h"
+
+#define HARTS	8
+#define N	PAGES_MAX
+#define AREA	0x3000000000ul		/* N pages, and N more behind them */
+#define WIDE	256			/* copies of a page that a revocation has to reach */
+#define RW	(PROT_R | PROT_W)
+
+/* What all share. */
+struct shared {
+	uint64_t go, stop;
+	struct {
+		uint64_t ready, done, wrong;	/* done: long calls */
+		uint64_t zero[5];
+	} of[HARTS];
+};
+
+static struct shared *shared;
+static struct page_op op[BATCH_MAX];
+
+static void table(unsigned long va, unsigned int level)
+{
+	long slot = page_new();
+
+	MUST(slot);
+	MUST(sys_table_bind(ctx_slot(), va, level, (unsigned long)slot));
+}
+
+static __attribute__((noreturn)) void hammer(void)
+{
+	const struct start_grant *g = start_grant("shared");
+	unsigned int slots, copies, me = (unsigned int)g->value;
+	unsigned long va = AREA;
+
+	shared = vm_attach(g->slot, 1, RW);
+	table(AREA, 1);
+	table(AREA, 0);
+	table(AREA + N * PAGE_SIZE, 0);
+	slots = slot_alloc_run(N);
+	copies = slot_alloc_run(WIDE);
+	for (unsigned int i = 0; i < N; i++)
+		MUST(sys_page_alloc(0, slots + i, FRAME_ANY, 0));
+	__atomic_store_n(&shared->of[me].ready, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&shared->go, __ATOMIC_ACQUIRE) == 0)
+		sys_wait(0, deadline_us(500));
+	for (unsigned long round = 0; __atomic_load_n(&shared->stop, __ATOMIC_RELAXED) == 0; round++) {
+		va ^= N * PAGE_SIZE;		/* bound elsewhere: a fence for each page */
+		shared->of[me].wrong += sys_page_bind(ctx_slot(), va, slots, N, RW) != N;
+		__atomic_fetch_add(&shared->of[me].done, 1, __ATOMIC_RELAXED);
+		for (unsigned int i = 0; i < BATCH_MAX; i++)
+			op[i] = (struct page_op){ .op = PAGE_OP_PROTECT, .va = va + i * PAGE_SIZE, .prot = RW | PROT_TRACK };
+		shared->of[me].wrong += sys_page_batch(ctx_slot(), op, BATCH_MAX) != BATCH_MAX;
+		__atomic_fetch_add(&shared->of[me].done, 1, __ATOMIC_RELAXED);
+		if (round % 16 != me)
+			continue;
+		for (unsigned int i = 0; i < WIDE; i++)
+			shared->of[me].wrong += sys_cap_copy(0, slots, copies + i, RW, 0, 0) != 0;
+		while (sys_cap_revoke(slots) == 1)
+			__atomic_fetch_add(&shared->of[me].done, 1, __ATOMIC_RELAXED);
+	}
+	exit(0);
+}
+
+/* Short calls for so long; how many, and in longest how long one took. */
+static uint64_t short_calls(unsigned long us, unsigned long *longest)
+{
+	unsigned long end = deadline_us(us), start, now = time_now();
+	struct cap_info info;
+	uint64_t n = 0;
+
+	for (*longest = 0; now < end; n++) {
+		start = now;
+		if (sys_cap_info(self_slot(), &info) != 0)
+			return 0;
+		now = time_now();
+		if (now - start > *longest)
+			*longest = now - start;
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int n = exposed_system()->nharts, slot;
+	uint64_t alone, beside, theirs[HARTS], most = 0, held = 0;
+	unsigned long wait_alone, wait, us = exposed_system()->fences_page == 0 ? 1000000 : 100000;
+	struct proc p[HARTS];
+
+	if (argc > 1 && strcmp(argv[1], "hammer") == 0)
+		hammer();
+	shared = vm_share(PAGE_SIZE, &slot);
+	MUST(shared != NULL ? 0 : -E_NOMEM);
+	memset(shared, 0, sizeof(*shared));
+	for (unsigned int i = 1; i < n; i++) {
+		struct proc_grant give = { .name = "shared", .slot = slot, .rights = RW, .value = i };
+		struct child c = { .name = "p7_lock", .role = "hammer", .pages = 1200, .count = 60, .grants = &give, .ngrants = 1, .hart = i };
+
+		MUST(child(&c, &p[i]));
+		AWAIT(__atomic_load_n(&shared->of[i].ready, __ATOMIC_ACQUIRE) == 1);
+	}
+	alone = short_calls(us / 4, &wait_alone) * 4;
+	__atomic_store_n(&shared->go, 1, __ATOMIC_RELEASE);
+	for (unsigned int i = 1; i < n; i++)
+		AWAIT(__atomic_load_n(&shared->of[i].done, __ATOMIC_RELAXED) > 2);
+	for (unsigned int i = 1; i < n; i++)
+		theirs[i] = __atomic_load_n(&shared->of[i].done, __ATOMIC_RELAXED);
+	beside = short_calls(us, &wait);
+	for (unsigned int i = 1; i < n; i++) {
+		theirs[i] = __atomic_load_n(&shared->of[i].done, __ATOMIC_RELAXED) - theirs[i];
+		most = theirs[i] > most ? theirs[i] : most;
+		held += exposed_hart(i)->lock_held;
+		CHECK(theirs[i] > 0);
+		CHECK_IS(shared->of[i].wrong, 0);
+	}
+	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
+	printf("%lu short calls, alone %lu, while another made %lu long ones; the longest took %lu ticks, alone %lu; others held the lock %lu\n",
+	       beside, alone, most, wait, wait_alone, held);
+	/* The debug kernel audits with the lock held, for whoever calls. */
+	if (exposed_system()->fences_page == 0) {
+		CHECK(beside >= most / 2);
+		CHECK(beside * 10000 >= alone);
+		/* Twice the bound, and a tenth of a second in which the host does something else. */
+		CHECK(wait <= 2 * held + exposed_system()->timebase_hz / 10);
+	}
+	CHECK(beside > 0);
+	for (unsigned int i = 1; i < n; i++) {
+		CHECK_IS(proc_wait(&p[i], deadline_us(20000000), NULL), PROC_EXITED);
+		CHECK_IS(proc_end(&p[i]), 0);
+	}
+	return verdict();
+}
