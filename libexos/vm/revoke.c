@@ -238,20 +238,12 @@ void revoke_upcall(void)
 	upcall_fp_restore(fp);
 }
 
-/* The stack is the program's own: deep enough for a store that writes a page back. */
-__attribute__((noinline)) static void deep_stack(void)
-{
-	volatile char below[16384];
-
-	for (unsigned int at = 0; at < sizeof(below); at += PAGE_SIZE)
-		below[at] = 0;
-}
-
 void revoke_late(void)
 {
 	if (!due)
 		return;
-	deep_stack();
+	/* The stack is the program's own. A giver that needs more of it may fault: no record is half changed then. */
+	stack_bound();
 	PREEMPT_OFF;
 	serve();
 }
