@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	uarea()->held = 1;
 	copy(before);
 	if (sys_env_set(p.env, ENV_RUN, 1, 0) == 0)
-		while (flooder->state != ENV_STOPPED && time_now() < until)
+		while ((flooder->state != ENV_STOPPED || (event_pending() & EV_CHILD) == 0) && time_now() < until)
 			theirs = event_pending() >> 32 == 0xffffffff;
 	copy(after);
 	uarea()->held = 0;
