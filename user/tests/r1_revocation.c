@@ -130,8 +130,11 @@ static int other(const char *role)
 	if (wrong != 0 || uarea()->nlost != lost)
 		return 101;
 	if (strcmp(role, "answers") == 0)
-		/* In the debug kernel (it counts fences) the audit is charged to whoever made the call: an answer may use up its time on it. */
-		return (lost != 0 || missing != 0) && !late && exposed_system()->fences_page == 0 ? 102 : 0;
+		/*
+		 * In the debug kernel (it counts fences) the audit is charged to whoever made the call; with several harts the emulator's host
+		 * lets one stand still now and then, while its time goes on. There an answer may come too late.
+		 */
+		return (lost != 0 || missing != 0) && !late && exposed_system()->fences_page == 0 && exposed_system()->nharts == 1 ? 102 : 0;
 	if (strcmp(role, "lists") == 0)
 		for (unsigned int i = 0; i < 64; i++)
 			if (sys_cap_delete(list[i]) == 0 && i < lost)
