@@ -1,6 +1,7 @@
 /*
  * double_fault.c - U3: a fault in a fault handler stops the program; its parent sees where, repairs it, and lets it go on
  */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 #define HOLE 0x3000ul

@@ -1,6 +1,7 @@
 /*
  * u1_uarea.c - U1, U3, U4: u-areas and handlers that must be refused, and saved registers that were tampered with
  */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 static volatile uint64_t resumed;

@@ -1,6 +1,7 @@
 /*
  * u5_overrun.c - U5, U6, P2: programs that do not answer the end of their slices: saved whole, charged, and nobody else pays
  */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 static void never_answer(void)
