@@ -303,20 +303,58 @@ static void audit_promises(void)
  */
 static void audit_dialogues(void)
 {
-	uint64_t wanted = 0, all = 0, n = 0, open = revoke_waiting != NULL;
+	const uint64_t free[REVOKE_SHARES + 1] = {
+		[REVOKE_PAGES] = system_info->free_frames,
+		[REVOKE_SLICES] = slices_free,
+		[REVOKE_FILTERS] = classifier_room(&classifier),
+	};
+	uint64_t open = 0;
 
-	for (const struct env *w = revoke_waiting; w != NULL; w = w->want_next) {
-		LAW(n++ < ENV_MAX && is_living(w) && w->state != ENV_DYING, w->id, n);
-		LAW(w->pub->wanted != 0 && w->pub->wanted <= env_outstanding(w), w->id, w->pub->wanted);
-		wanted += w->pub->wanted;
-		LAW(!w->granted || wanted <= system_info->free_frames, w->id, wanted);
+	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++) {
+		uint64_t wanted = 0, all = 0, n = 0;
+
+		open += revoke_waiting[kind] != NULL;
+		for (const struct env *w = revoke_waiting[kind]; w != NULL; w = w->want_next[kind]) {
+			const struct exposed_share *s = share_of(w, kind);
+
+			LAW(n++ < ENV_MAX && is_living(w) && w->state != ENV_DYING, w->id, n);
+			LAW(s->wanted != 0 && s->wanted <= share_outstanding(s), w->id, s->wanted);
+			wanted += s->wanted;
+			LAW(!(w->granted & 1u << kind) || wanted <= free[kind], w->id, wanted);
+		}
+		for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+			all += share_of(e, kind)->wanted;
+		LAW(wanted == all, wanted, all);
+		LAW(kind != REVOKE_PAGES || wanted == system_info->wanted_frames, wanted, system_info->wanted_frames);
 	}
 	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
-		all += e->pub->wanted;
 		open += e->pub->asked != 0;
+		LAW((e->pub->asked != 0) == (e->pub->asked_kind != REVOKE_NONE) && e->pub->asked_kind <= REVOKE_SHARES, e->id, e->pub->asked);
 	}
-	LAW(wanted == system_info->wanted_frames && wanted == all, wanted, all);
 	LAW(open == revoke_open, open, revoke_open);
+}
+
+/*
+ * Shares: (1) what an environment passed on of a kind is the sum of what its children have, and no more than it has; (2) no more is
+ * promised than there is; so (3) what those who wait miss is held by others beyond their guarantees. Of pages audit_promises() says more.
+ */
+static void audit_shares(void)
+{
+	const uint64_t all[REVOKE_SHARES + 1] = { [REVOKE_SLICES] = nharts * SLICES, [REVOKE_FILTERS] = CLASSIFIER_SHAPES };
+
+	for (unsigned kind = REVOKE_SLICES; kind <= REVOKE_SHARES; kind++) {
+		uint64_t own = 0;
+
+		for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+			uint64_t passed = 0;
+
+			for (const struct env *c = e->child; c != NULL; c = c->sibling)
+				passed += share_of(c, kind)->guarantee;
+			LAW(passed == share_of(e, kind)->promised_on && passed <= share_of(e, kind)->guarantee, e->id, passed);
+			own += share_own(share_of(e, kind));
+		}
+		LAW(own <= all[kind], kind, own);
+	}
 }
 
 /* ---- capabilities ---- */
@@ -494,10 +532,13 @@ static void audit_envs(void)
 
 /*
  * Slices: (1) each is bound to a living environment, through a capability that covers it and may bind, or to none; (2) the public
- * vector says the same; (3) an environment's count is the number of its slices on all harts; (4) a hart is at one of its slices.
+ * vector says the same; (3) an environment's count is the number of its slices on all harts, and the others are counted as nobody's; (4) a
+ * hart is at one of its slices.
  */
 static void audit_slices(void)
 {
+	unsigned nobody = nharts * SLICES;
+
 	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
 		e->audit_count = 0;
 	for (unsigned n = 0; n < nharts; n++) {
@@ -517,8 +558,11 @@ static void audit_slices(void)
 			s->env->audit_count++;
 		}
 	}
-	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
-		LAW(e->audit_count == e->pub->nslices, e->id, e->audit_count);
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+		LAW(e->audit_count == e->pub->slices.held, e->id, e->audit_count);
+		nobody -= e->audit_count;
+	}
+	LAW(nobody == slices_free, nobody, slices_free);
 }
 
 /*
@@ -594,15 +638,20 @@ static bool is_object(const void *kva, enum cap_type type)
 /*
  * Flows: (1) a page per flow, that as many capabilities stand for as its count says; (2) each filter under a capability says so,
  * implies its flow's predicate, and is SHARED under a shared one; (3) the classifier has exactly these filters, and accepts their
- * union; (4) a filter that is bound nowhere only waits for its end.
+ * union; (4) a filter that is bound nowhere only waits for its end; (5) each environment is charged for the shapes that its filters
+ * have, and for those of them that are SHARED.
  */
 static void audit_flows(void)
 {
+	static uint32_t uses[ENV_MAX][CLASSIFIER_SHAPES];
 	uint32_t filters = 0, bound = 0;
 	const char *wrong = classifier_audit(&classifier);
 
 	if (wrong != NULL)
 		panic(__FILE__, __LINE__, wrong, classifier.nfilters, 0);
+	memset(uses, 0, sizeof(uses));
+	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		e->audit_count = 0;
 	for (ppn_t p = first_ppn; p < end_ppn; p++)
 		count[p - first_ppn] = 0;
 	for (const struct cap *c = flow_caps.head; c != NULL; c = c->next) {
@@ -630,20 +679,36 @@ static void audit_flows(void)
 			const struct bound_filter *b = page_kva(p);
 
 			LAW((b->flow == NULL) == (b->filter.bound == NULL) && (b->flow == NULL) == (b->ring == NULL), p, 0);
-			bound += b->flow != NULL;
+			if (b->flow == NULL)
+				continue;
+			bound++;
+			LAW(is_living(b->owner), p, 0);
+			uses[b->owner->id & ENV_INDEX_MASK][b->filter.shape]++;
+			b->owner->audit_count += b->filter.shared;
 		}
 	}
 	LAW(bound == filters, bound, filters);
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
+		uint32_t places = e->audit_count;
+
+		for (unsigned i = 0; i < CLASSIFIER_SHAPES; i++) {
+			LAW(uses[e->id & ENV_INDEX_MASK][i] == e->shape_uses[i], e->id, i);
+			places += e->shape_uses[i] != 0;
+		}
+		LAW(places == e->pub->filters.held, e->id, places);
+	}
 }
 
 /*
- * Rings: (1) the owner is there; (2) the filters of a ring say so, and every filter is in the list of one; (3) what is in
+ * Rings: (1) the owner is there, and each environment's are counted; (2) the filters of a ring say so, and every filter is in the list of one; (3) what is in
  * flight for it is what the transmit table has.
  */
 static void audit_rings(void)
 {
 	uint32_t filters = 0;
 
+	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		e->audit_count = 0;
 	for (ppn_t p = first_ppn; p < end_ppn; p++) {
 		const struct ring *r = page_kva(p);
 		uint32_t in_flight = 0;
@@ -651,12 +716,15 @@ static void audit_rings(void)
 		if (frame_of(p)->type != FRAME_KOBJ || frame_of(p)->level != CAP_RING)
 			continue;
 		LAW(is_living(r->owner) && r->event < EV_RINGS && r->shared == page_kva(r->shared_page), p, r->event);
+		r->owner->audit_count++;
 		for (struct bound_filter *const *link = &r->filters; *link != NULL; link = &(*link)->ring_next)
 			LAW((*link)->ring == r && (*link)->ring_link == link && filters++ < classifier.nfilters, p, filters);
 		for (unsigned i = 0; i < TRANSMITS; i++)
 			in_flight += transmits[i].busy && transmits[i].ring == r;
 		LAW(in_flight == r->in_flight && in_flight <= RING_SIZE, in_flight, r->in_flight);
 	}
+	for (const struct env *e = env_next(NULL); e != NULL; e = env_next(e))
+		LAW(e->audit_count == e->pub->rings.held, e->id, e->audit_count);
 	LAW(filters == classifier.nfilters, filters, classifier.nfilters);
 	for (unsigned i = 0; i < TRANSMITS; i++)
 		if (transmits[i].busy && transmits[i].ring != NULL)
@@ -697,6 +765,7 @@ void audit(void)
 	audit_frames();
 	audit_dialogues();
 	audit_promises();
+	audit_shares();
 	audit_lists();
 	audit_envs();
 	audit_contexts();

@@ -230,6 +230,8 @@ static void first_env(void)
 	boot.env = env_make(NULL, record, all);
 	system_info->promised_frames -= 2;
 	boot.env->pub->held = boot.env->pub->fixed = 2;
+	boot.env->pub->slices.guarantee = nharts * SLICES;
+	boot.env->pub->filters.guarantee = CLASSIFIER_SHAPES;
 	frame_of(record)->owner = frame_of(table)->owner = boot.env->id;
 	frame_of(table)->parent = record;
 	boot.env->captab[0] = page_kva(table);
@@ -380,12 +382,9 @@ struct env *kern_boot(const struct boot_param *b)
 	boot.env->x[10] = info.info_va;
 	env_set_state(boot.env, ENV_READY);
 	env_open(boot.env);
-	for (unsigned at = 0; at < SLICES; at++) {
-		h->slice[at].env = boot.env;
-		h->slice[at].by = cap_slot(boot.env, SLOT_SLICES);
-		h->pub->slice[at] = boot.env->id;
-	}
-	boot.env->pub->nslices = SLICES;
+	slices_free = nharts * SLICES;
+	for (unsigned at = 0; at < SLICES; at++)
+		slice_bind(h, at, boot.env, cap_slot(boot.env, SLOT_SLICES));
 	h->since = arch_time();
 	return slice_pick(h);
 }

@@ -87,6 +87,17 @@ bool cap_being_revoked(const struct cap *c)
 	return false;
 }
 
+bool cap_descends(const struct cap *d, const struct cap *c)
+{
+	for (unsigned depth = d->depth + 1u; d != NULL; d = d->prev)
+		if (d->depth < depth) {
+			if (d == c)
+				return true;
+			depth = d->depth;
+		}
+	return false;
+}
+
 int cap_insert_copy(struct cap *src, struct cap *dst, unsigned rights)
 {
 	KASSERT(dst->type == CAP_NONE);

@@ -57,6 +57,8 @@ int cap_insert_copy(struct cap *src, struct cap *dst, unsigned rights);
 
 /* Is a revocation under way in c or above it? Then no copy may be made from c. */
 bool cap_being_revoked(const struct cap *c);
+/* Is d the capability c or a descendant of it? */
+bool cap_descends(const struct cap *d, const struct cap *c);
 /* c, a fresh copy, stands for an object of its own from now on: a derived flow. */
 void cap_reseat(struct cap *c, ppn_t object);
 

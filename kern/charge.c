@@ -18,12 +18,11 @@ int env_charge(struct env *e, uint32_t n)
 	/* What is borrowed leaves enough for all that is promised, or is asked for when that is needed. Larger pages are fixed: not so. */
 	if (own < n && system_info->free_frames - n < system_info->promised_frames - own && (n > 1 || above > e->pub->borrow))
 		return -E_QUOTA;
-	if (unlikely(system_info->free_frames - n < revoke_ahead(e)))
-		return own < n ? -E_QUOTA : n > 1 ? -E_NOMEM : revoke_demand(e);
+	if (unlikely(system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES)))
+		return own < n ? -E_QUOTA : n > 1 ? -E_NOMEM : revoke_demand(e, REVOKE_PAGES, 1);
 	system_info->promised_frames -= own;
 	e->pub->held += n;
-	if (e->pub->wanted != 0)
-		revoke_want(e, excess(e->pub->wanted, n));
+	revoke_took(e, REVOKE_PAGES, n);
 	return 0;
 }
 
@@ -38,8 +37,7 @@ void env_uncharge(uint32_t id, uint32_t n)
 	KASSERT(e->pub->held >= n);
 	e->pub->held -= n;
 	system_info->promised_frames += env_outstanding(e) - before;
-	if (revoke_waiting != NULL)
-		revoke_freed();
+	revoke_freed(REVOKE_PAGES);
 }
 
 bool env_can_promise(const struct env *from, uint32_t n)
@@ -55,61 +53,65 @@ bool env_can_promise(const struct env *from, uint32_t n)
 	return from->pub->fixed <= own - n && (from->pub->held <= own - n || from->pub->held - (own - n) <= from->pub->borrow);
 }
 
-/* Nobody waits for more than it is promised. */
-static void wants_less(struct env *e)
+void env_move_guarantee(struct env *from, struct env *to, unsigned kind, uint32_t n)
 {
-	if (e->pub->wanted > env_outstanding(e))
-		revoke_want(e, env_outstanding(e));
-}
+	struct exposed_share *f = share_of(from, kind), *t = share_of(to, kind);
 
-void env_move_guarantee(struct env *from, struct env *to, uint32_t n)
-{
 	system_info->promised_frames -= env_outstanding(from) + env_outstanding(to);
 	if (to->parent == from) {
-		from->pub->promised_on += n;
-		to->pub->guarantee += n;
+		f->promised_on += n;
+		t->guarantee += n;
 	} else {
-		from->pub->guarantee -= n;
-		to->pub->promised_on -= n;
+		f->guarantee -= n;
+		t->promised_on -= n;
 	}
 	system_info->promised_frames += env_outstanding(from) + env_outstanding(to);
-	wants_less(from);
-	wants_less(to);
+	revoke_took(from, kind, 0);
+	revoke_took(to, kind, 0);
 }
 
 void env_charge_parent(struct env *e, bool fixed)
 {
 	if (env_own_guarantee(e) > 0)
-		env_move_guarantee(e, e->parent, 1);
+		env_move_guarantee(e, e->parent, REVOKE_PAGES, 1);
 	system_info->promised_frames -= env_outstanding(e) + env_outstanding(e->parent);
 	e->pub->held--;
 	e->parent->pub->held++;
 	e->pub->fixed -= fixed;
 	e->parent->pub->fixed += fixed;
 	system_info->promised_frames += env_outstanding(e) + env_outstanding(e->parent);
-	wants_less(e->parent);
+	revoke_took(e->parent, REVOKE_PAGES, 0);
 }
 
 /* Its parent gives and takes; an environment itself gives up. What the first gives up is promised to nobody: it can be borrowed. */
-long env_set_guarantee(struct env *self, struct env *e, unsigned long pages)
+long env_set_guarantee(struct env *self, struct env *e, unsigned long n, unsigned long kind)
 {
-	uint32_t now = e->pub->guarantee;
-	struct env *from = pages >= now ? e->parent : e, *to = pages >= now ? e : e->parent;
-	unsigned long n = pages >= now ? pages - now : now - pages;
+	struct exposed_share *s;
+	struct env *from, *to;
+	uint32_t moved;
 
-	if (e == self && (pages > now || pages < e->pub->promised_on))
+	kind += kind == REVOKE_NONE;
+	if (kind > REVOKE_FILTERS)
+		return -E_INVAL;
+	s = share_of(e, kind);
+	if (e == self && (n > s->guarantee || n < s->promised_on))
 		return -E_INVAL;
 	if (e != self && e->parent != self)
 		return -E_RIGHTS;
 	if (e->parent == NULL) {
 		system_info->promised_frames -= env_outstanding(e);
-		e->pub->guarantee = pages;
+		s->guarantee = n;
 		system_info->promised_frames += env_outstanding(e);
-		wants_less(e);
+		revoke_took(e, kind, 0);
 		return 0;
 	}
-	if (pages > UINT32_MAX || pages < e->pub->promised_on || !env_can_promise(from, n))
+	if (n > UINT32_MAX || n < s->promised_on)
 		return -E_QUOTA;
-	env_move_guarantee(from, to, n);
+	from = n >= s->guarantee ? e->parent : e;
+	to = n >= s->guarantee ? e : e->parent;
+	moved = n >= s->guarantee ? n - s->guarantee : s->guarantee - n;
+	if (kind == REVOKE_PAGES ? !env_can_promise(from, moved) : share_own(share_of(from, kind)) < moved)
+		return -E_QUOTA;
+	env_move_guarantee(from, to, kind, moved);
 	return 0;
 }

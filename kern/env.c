@@ -126,7 +126,7 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	if (e->sibling != NULL)
 		e->sibling->sibling_link = &e->sibling;
 	parent->child = e;
-	env_move_guarantee(parent, e, guarantee);
+	env_move_guarantee(parent, e, REVOKE_PAGES, guarantee);
 	return e;
 }
 
@@ -244,7 +244,8 @@ static bool destroy_begin(struct env *e)
 	slice_forget_env(e);
 	console_forget(e);
 	drop_uarea(e);
-	revoke_want(e, 0);
+	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
+		revoke_want(e, kind, 0);
 	e->drop_cursor = e->nslots;
 	return true;
 }
@@ -350,7 +351,8 @@ int env_destroy_step(struct env *e)
 	set_context(e, 0);
 	revoke_no_more(e);
 	if (e->parent != NULL) {
-		env_move_guarantee(e, e->parent, e->pub->guarantee);
+		for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
+			env_move_guarantee(e, e->parent, kind, share_of(e, kind)->guarantee);
 		*e->sibling_link = e->sibling;
 		if (e->sibling != NULL)
 			e->sibling->sibling_link = e->sibling_link;
@@ -607,7 +609,7 @@ long sys_env_set(struct env *self, unsigned long env, unsigned long property, un
 			e->hart->fp_owner = ~0u;	/* what stands in the registers there is not its own any more */
 		return 0;
 	case ENV_GUARANTEE:
-		return env_set_guarantee(self, e, a);
+		return env_set_guarantee(self, e, a, b);
 	case ENV_BORROW:
 		if (a > (self->parent != NULL ? self->pub->borrow : UINT32_MAX))
 			return -E_QUOTA;

@@ -12,6 +12,7 @@
 #include "exos/uarea.h"
 #include "kern/arch.h"
 #include "kern/cap.h"
+#include "kern/filter.h"
 
 struct hart;
 struct ring;
@@ -71,13 +72,16 @@ struct env {
 	uint64_t event_up;	/* events that cause an upcall */
 
 	/* Revocation: see revoke.h. */
-	struct env *want_next;		/* waits for pages behind this one */
-	uint32_t target, take_cursor;	/* while asked: pages that it is to come down to; how far it was searched for what can be taken */
-	bool granted, by_parent;	/* it was told that what it waits for is there; its parent asked it */
+	struct env *want_next[REVOKE_SHARES + 1];	/* by kind: waits behind this one */
+	uint32_t target, take_cursor;	/* while asked: what it is to come down to; how far it was searched for what can be taken */
+	uint8_t granted;		/* 1 << kind: it was told that what it waits for is there */
+	bool by_parent;			/* its parent asked it */
 	/* Its time for an answer is over when it has run so long in all, and then in any case; how long it ran in slices of others. */
 	ticks_t answer_used, answer_end, guest;
 
 	struct env *parent, *child, *sibling, **sibling_link;
+
+	uint32_t shape_uses[CLASSIFIER_SHAPES];	/* its filters of each shape */
 
 	uint32_t nslots;
 	uint32_t window_first, window_count;

@@ -131,14 +131,13 @@ void classifier_init(struct classifier *c, uint64_t key)
 		c->shape[i].salt = (key ^ key >> 29 ^ i) * 0xbf58476d1ce4e5b9u;
 }
 
-void filter_init(struct filter *f, const struct predicate *pred, bool shared, unsigned rank, uint32_t owner)
+void filter_init(struct filter *f, const struct predicate *pred, bool shared, unsigned rank)
 {
 	KASSERT(rank <= pred->bits && (shared || rank == pred->bits));
 	memset(f, 0, sizeof(*f));
 	f->pred = *pred;
 	f->shared = shared;
 	f->rank = rank;
-	f->owner = owner;
 }
 
 /* Does the predicate test the bits of the shape? */
@@ -151,42 +150,27 @@ static bool shape_is(const struct filter_shape *s, const struct predicate *p)
 	return is;
 }
 
-/* Find the shape of f or a free entry for it. Returns its index or -E_LIMIT. */
-static int shape_find(const struct classifier *c, const struct filter *f)
+int classifier_shape(const struct classifier *c, const struct predicate *p)
 {
-	unsigned owned = 0;
-	int unused = -E_LIMIT;
-
-	for (unsigned i = CLASSIFIER_SHAPES; i-- > 0;) {
-		const struct filter_shape *s = &c->shape[i];
-
-		if (s->refs == 0)
-			unused = i;
-		else if (shape_is(s, &f->pred))
+	for (unsigned i = 0; i < c->nshapes; i++)
+		if (c->shape[i].refs != 0 && shape_is(&c->shape[i], p))
 			return i;
-		else if (s->owner == f->owner)
-			owned++;
-	}
-	return owned < CLASSIFIER_OWNER_SHAPES ? unused : -E_LIMIT;
+	return -1;
 }
 
-static bool shared_room(const struct classifier *c, const struct filter *f)
+unsigned classifier_room(const struct classifier *c)
 {
-	unsigned owned = 0;
-
-	for (unsigned i = 0; i < c->nshared; i++)
-		owned += c->shared[i]->owner == f->owner;
-	return c->nshared < CLASSIFIER_SHARED && owned < CLASSIFIER_OWNER_SHARED;
+	return least(CLASSIFIER_SHAPES - c->used_shapes, CLASSIFIER_SHARED - c->nshared);
 }
 
 /* f is one filter more of the shape. */
-static void shape_join(struct filter_shape *s, const struct filter *f)
+static void shape_join(struct classifier *c, struct filter_shape *s, const struct filter *f)
 {
 	const struct predicate *p = &f->pred;
 
 	if (s->refs++ == 0) {
+		c->used_shapes++;
 		s->words = p->words;
-		s->owner = f->owner;
 		s->nsteps = 0;
 		for (unsigned i = 0; i < PREDICATE_WORDS; i++)
 			if (p->mask[i] != 0)
@@ -201,11 +185,14 @@ int classifier_insert(struct classifier *c, struct filter *f)
 	struct filter **bucket;
 	unsigned exclusive = 0;
 	uint64_t hash;
-	int shape;
+	int shape = classifier_shape(c, &f->pred);
 
 	KASSERT(f->bound == NULL);
-	if ((shape = shape_find(c, f)) < 0)
-		return shape;
+	if (shape < 0)
+		for (shape = 0; shape < CLASSIFIER_SHAPES && c->shape[shape].refs != 0; shape++)
+			;
+	if (shape == CLASSIFIER_SHAPES)
+		return -E_LIMIT;
 	hash = predicate_hash(c, &f->pred, shape);
 	bucket = bucket_of(c, hash);
 	for (const struct filter *o = *bucket; o != NULL; o = o->chain) {
@@ -213,10 +200,10 @@ int classifier_insert(struct classifier *c, struct filter *f)
 			return -E_EXISTS;
 		exclusive += !o->shared;
 	}
-	if (f->shared ? !shared_room(c, f) : exclusive >= CLASSIFIER_CHAIN_MAX)
+	if (f->shared ? c->nshared == CLASSIFIER_SHARED : exclusive >= CLASSIFIER_CHAIN_MAX)
 		return -E_LIMIT;
 
-	shape_join(&c->shape[shape], f);
+	shape_join(c, &c->shape[shape], f);
 	if (c->nshapes <= (unsigned)shape)
 		c->nshapes = shape + 1;
 	f->shape = shape;
@@ -239,7 +226,7 @@ void classifier_remove(struct classifier *c, struct filter *f)
 	for (; *at != f; at = &(*at)->chain)
 		KASSERT(*at != NULL);
 	*at = f->chain;
-	c->shape[f->shape].refs--;
+	c->used_shapes -= --c->shape[f->shape].refs == 0;
 	while (c->nshapes > 0 && c->shape[c->nshapes - 1].refs == 0)
 		c->nshapes--;
 	for (unsigned i = 0; f->shared && i < c->nshared; i++)
@@ -336,7 +323,7 @@ static const char *audit_filter(struct classifier *c, struct filter **bucket, co
  */
 const char *classifier_audit(struct classifier *c)
 {
-	uint32_t refs[CLASSIFIER_SHAPES] = { 0 }, filters = 0, shared = 0;
+	uint32_t refs[CLASSIFIER_SHAPES] = { 0 }, filters = 0, shared = 0, shapes = 0;
 	const char *wrong;
 
 	for (size_t i = 0; i < ARRAY_SIZE(c->bucket); i++)
@@ -351,9 +338,13 @@ const char *classifier_audit(struct classifier *c)
 		return "the filters are miscounted";
 	if (c->nshapes > CLASSIFIER_SHAPES || (c->nshapes > 0 && c->shape[c->nshapes - 1].refs == 0))
 		return "the shapes are miscounted";
-	for (unsigned i = 0; i < CLASSIFIER_SHAPES; i++)
+	for (unsigned i = 0; i < CLASSIFIER_SHAPES; i++) {
 		if (refs[i] != c->shape[i].refs)
 			return "the filters of a shape are miscounted";
+		shapes += refs[i] != 0;
+	}
+	if (shapes != c->used_shapes)
+		return "the shapes in use are miscounted";
 	for (unsigned i = 0; i < c->nshared; i++)
 		if (c->shared[i]->bound != c || !c->shared[i]->shared)
 			return "what is listed as shared is not";

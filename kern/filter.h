@@ -33,9 +33,7 @@
 #define CLASSIFIER_BITS		14	/* log2 of the hash table's buckets; 8 bytes each */
 #define CLASSIFIER_CHAIN_MAX	24	/* exclusive filters in one bucket */
 #define CLASSIFIER_SHAPES	32	/* different sets of masks over all filters */
-#define CLASSIFIER_OWNER_SHAPES	8	/* of them, those that one owner was the first to use */
 #define CLASSIFIER_SHARED	64	/* SHARED filters: so many copies can one packet have */
-#define CLASSIFIER_OWNER_SHARED	8	/* of them, those of one owner */
 
 struct predicate {
 	uint64_t mask[PREDICATE_WORDS];
@@ -66,7 +64,6 @@ bool predicate_match(const struct predicate *p, const uint64_t *frame, size_t le
 /* Public: what filter_init() takes. The rest belongs to the classifier while the filter is bound. */
 struct filter {
 	struct predicate pred;
-	uint32_t owner;			/* whom limits are counted against */
 	uint16_t rank;
 	uint8_t  shared;
 	uint64_t order;			/* rises with each binding */
@@ -87,7 +84,6 @@ struct filter_step {
 struct filter_shape {
 	uint64_t salt;
 	uint32_t refs;			/* filters; 0: free */
-	uint32_t owner;			/* who used it first */
 	uint32_t words;			/* bit i: there is a step for word i */
 	uint32_t nsteps;
 	struct filter_step step[PREDICATE_WORDS];
@@ -98,6 +94,7 @@ struct classifier {
 	uint64_t next_order;
 	uint32_t nfilters, nshared;
 	uint32_t nshapes;		/* behind the last one in use */
+	uint32_t used_shapes;
 	uint64_t probes;		/* filters looked at by lookups; counted with EXOS_DEBUG only */
 	struct filter *shared[CLASSIFIER_SHARED];
 	struct filter_shape shape[CLASSIFIER_SHAPES];
@@ -113,9 +110,13 @@ void classifier_init(struct classifier *c, uint64_t key);
  *   shared  FILTER_SHARED was given
  *   rank    predicate bits of the flow that was declared FLOW_SHARED, when the flow is one of its descendants (shared must
  *           then be true); else pred->bits
- *   owner   environment
  */
-void filter_init(struct filter *f, const struct predicate *pred, bool shared, unsigned rank, uint32_t owner);
+void filter_init(struct filter *f, const struct predicate *pred, bool shared, unsigned rank);
+
+/* The shape of filters with this predicate; -1: none of the shapes in use. */
+int classifier_shape(const struct classifier *c, const struct predicate *p);
+/* So many filters more are not refused for want of shapes and of places for SHARED ones. */
+unsigned classifier_room(const struct classifier *c);
 
 /*
  * Bind f; it stays where it is in memory until classifier_remove().

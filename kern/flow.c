@@ -5,9 +5,11 @@
  * in filter.c alone.
  */
 #include "kern/flow.h"
+#include "kern/charge.h"
 #include "kern/env.h"
 #include "kern/expose.h"
 #include "kern/frame.h"
+#include "kern/revoke.h"
 #include "kern/ring.h"
 #include "kern/syscall.h"
 #include "kern/user.h"
@@ -35,11 +37,34 @@ void flow_root(struct cap *c)
 	cap_insert_first(c);
 }
 
+/* Places that e has more with a filter in the shape: one if it is the first of e there, and one if it is SHARED. */
+static unsigned places(const struct env *e, int shape, bool shared)
+{
+	return (shape < 0 || e->shape_uses[shape] == 0) + shared;
+}
+
+/* May e have a filter more? One that it is promised may be somebody else's: then that is asked for. */
+static int admit(struct env *e, const struct predicate *p, bool shared)
+{
+	const int shape = classifier_shape(&classifier, p);
+	const struct exposed_share *s = &e->pub->filters;
+	const unsigned n = places(e, shape, shared);
+
+	if (s->held + n > share_own(s) + PLACES_BORROWED)
+		return -E_QUOTA;
+	return shape < 0 || shared ? revoke_admit(e, REVOKE_FILTERS, n) : 0;
+}
+
 void filter_unbind(struct bound_filter *b)
 {
+	struct env *e = b->owner;
+
 	if (b->flow == NULL)
 		return;
 	classifier_remove(&classifier, &b->filter);
+	e->shape_uses[b->filter.shape]--;
+	e->pub->filters.held -= places(e, b->filter.shape, b->filter.shared);
+	revoke_freed(REVOKE_FILTERS);
 	*b->flow_link = b->flow_next;
 	if (b->flow_next != NULL)
 		b->flow_next->flow_link = b->flow_link;
@@ -140,6 +165,8 @@ long sys_filter_bind(struct env *self, unsigned long slot, unsigned long flow, u
 	struct predicate p;
 	const struct flow *fl;
 	struct bound_filter *b;
+	bool shared = (flags & FILTER_SHARED) != 0;
+	unsigned n;
 	int err;
 
 	if (c == NULL || f == NULL || r == NULL)
@@ -154,19 +181,26 @@ long sys_filter_bind(struct env *self, unsigned long slot, unsigned long flow, u
 	fl = flow_at(f);
 	if (!predicate_implies(&p, &fl->receive))
 		return -E_IMPLY;
-	if (fl->shared && !(flags & FILTER_SHARED))
+	if (fl->shared && !shared)
 		return -E_EXISTS;	/* under a shared flow nobody may claim a packet for itself */
-	if (cap_being_revoked(f))
+	if (cap_being_revoked(f) || ring_at(r)->ending)
 		return -E_BUSY;
+	if ((err = admit(self, &p, shared)) != 0)
+		return err;
 
 	/* The classifier has the last word; until it agrees, the page is only lent. */
 	page_claim(c, FRAME_KOBJ, CAP_FILTER, CAP_FILTER);
 	b = page_kva(c->object);
-	filter_init(&b->filter, &p, (flags & FILTER_SHARED) != 0, fl->shared ? fl->rank : p.bits, self->id);
+	filter_init(&b->filter, &p, shared, fl->shared ? fl->rank : p.bits);
 	if ((err = classifier_insert(&classifier, &b->filter)) != 0) {
 		page_unclaim(c);
 		return err;
 	}
+	b->owner = self;
+	n = places(self, b->filter.shape, shared);
+	self->shape_uses[b->filter.shape]++;
+	self->pub->filters.held += n;
+	revoke_took(self, REVOKE_FILTERS, n);
 	b->flow = f;
 	b->ring = ring_at(r);
 	b->flow_next = (struct bound_filter *)f->binding;

@@ -22,11 +22,14 @@ struct flow {
 /* The page of a FILTER capability. */
 struct bound_filter {
 	struct filter filter;
+	struct env *owner;			/* whose places in the classifier it takes */
 	struct cap *flow;			/* NULL: unbound, waits for its owner to end it */
 	struct ring *ring;
 	struct bound_filter *flow_next, **flow_link;	/* others under the same flow capability */
 	struct bound_filter *ring_next, **ring_link;	/* others into the same ring */
 };
+
+#define PLACES_BORROWED	8	/* places in the classifier that an environment may have beyond its guarantee */
 
 extern struct cap_list flow_caps;
 extern struct classifier classifier;

@@ -181,7 +181,7 @@ static void frame_free(ppn_t ppn)
 		env_uncharge(owner, n);
 	} else {
 		system_info->quarantined_frames--;
-		revoke_freed();
+		revoke_freed(REVOKE_PAGES);
 	}
 }
 
@@ -348,7 +348,7 @@ static noinline long alloc_long(struct env *self, unsigned long env, unsigned lo
 		return -E_INVAL;
 	if (frame == FRAME_ANY) {
 		if ((frame = frame_any()) == 0)
-			return revoke_demand(e);
+			return revoke_demand(e, REVOKE_PAGES, 1);
 	} else if (!frame_exists(frame) || (frame & (pages_of_order(order) - 1)) != 0 ||
 		   end_ppn - frame < pages_of_order(order)) {
 		return -E_INVAL;

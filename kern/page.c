@@ -224,8 +224,7 @@ static noinline bool deleted(uint64_t binding)
 {
 	if (binding != 0)
 		ctx_fence_page(binding_root(binding), binding_va(binding));
-	if (revoke_waiting != NULL)
-		revoke_freed();
+	revoke_freed(REVOKE_PAGES);
 	return true;
 }
 
@@ -256,7 +255,7 @@ bool page_delete(struct env *self, unsigned long slot)
 	frame_end(f, ppn, id);
 	if (--account->held < account->guarantee - account->promised_on)
 		system_info->promised_frames++;
-	else if (unlikely(revoke_waiting != NULL))
+	else if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL))
 		return deleted(b);
 	/* The frame is free for the next call only, so the fence may come last. */
 	if (b == 0 || ctx_fence_page_here(known.root, binding_va(b)))

@@ -1,11 +1,13 @@
 /*
- * revoke.c - who is asked for lent pages, and what is taken when it does not answer
+ * revoke.c - who is asked for what is lent, and what is taken when it does not answer
  */
 #include "kern/revoke.h"
 #include "kern/charge.h"
 #include "kern/ctx.h"
+#include "kern/flow.h"
 #include "kern/frame.h"
 #include "kern/page.h"
+#include "kern/ring.h"
 #include "kern/shared.h"
 #include "kern/slice.h"
 #include "kern/syscall.h"
@@ -19,75 +21,124 @@
 #define OFFER_LOOKS	8	/* an entry of the victim's list counts as so many */
 
 uint32_t revoke_open;
-struct env *revoke_waiting;
+struct env *revoke_waiting[REVOKE_SHARES + 1];
 static uint32_t asked_last;	/* number of the environment that was asked last */
 
 /* ---- who waits ---- */
 
-uint32_t revoke_ahead(const struct env *e)
+uint32_t revoke_ahead(const struct env *e, unsigned kind)
 {
 	uint32_t n = 0;
 
-	for (const struct env *w = revoke_waiting; w != NULL && w != e; w = w->want_next)
-		n += w->pub->wanted;
+	for (const struct env *w = revoke_waiting[kind]; w != NULL && w != e; w = w->want_next[kind])
+		n += share_of(w, kind)->wanted;
 	return n;
 }
 
-void revoke_want(struct env *e, uint32_t n)
+void revoke_want(struct env *e, unsigned kind, uint32_t n)
 {
-	struct env **link = &revoke_waiting;
-	const bool waited = revoke_waiting != NULL, more = n > e->pub->wanted;
+	struct exposed_share *s = share_of(e, kind);
+	struct env **link = &revoke_waiting[kind];
+	const bool waited = *link != NULL, more = n > s->wanted;
 
 	while (*link != NULL && *link != e)
-		link = &(*link)->want_next;
-	/* One that wants more goes to the end: those behind it may have been told that their pages are there. */
+		link = &(*link)->want_next[kind];
+	/* One that wants more goes to the end: those behind it may have been told that what they wait for is there. */
 	if (*link == e && (more || n == 0)) {
-		*link = e->want_next;
-		e->want_next = NULL;
+		*link = e->want_next[kind];
+		e->want_next[kind] = NULL;
 		while (*link != NULL)
-			link = &(*link)->want_next;
+			link = &(*link)->want_next[kind];
 	}
 	if (more) {
 		*link = e;
-		e->granted = false;
+		e->granted &= ~(1u << kind);
 	}
-	system_info->wanted_frames += n - e->pub->wanted;	/* while it is not 0 each page is given on the long road */
-	e->pub->wanted = n;
-	revoke_open += (revoke_waiting != NULL) - waited;
+	if (kind == REVOKE_PAGES)
+		system_info->wanted_frames += n - s->wanted;	/* while it is not 0 each page is given on the long road */
+	s->wanted = n;
+	revoke_open += (revoke_waiting[kind] != NULL) - waited;
 }
 
-void revoke_freed(void)
+void revoke_took(struct env *e, unsigned kind, uint32_t n)
+{
+	const struct exposed_share *s = share_of(e, kind);
+
+	if (s->wanted != 0)
+		revoke_want(e, kind, least(excess(s->wanted, n), share_outstanding(s)));
+}
+
+static uint32_t free_of(unsigned kind)
+{
+	switch (kind) {
+	case REVOKE_PAGES:
+		return system_info->free_frames;
+	case REVOKE_SLICES:
+		return slices_free;
+	case REVOKE_FILTERS:
+		return classifier_room(&classifier);
+	default:
+		return 0;
+	}
+}
+
+void revoke_freed(unsigned kind)
 {
 	uint32_t need = 0;
 
-	for (struct env *w = revoke_waiting; w != NULL && (need += w->pub->wanted) <= system_info->free_frames; w = w->want_next)
-		if (!w->granted) {
-			w->granted = true;
+	for (struct env *w = revoke_waiting[kind]; w != NULL && (need += share_of(w, kind)->wanted) <= free_of(kind); w = w->want_next[kind])
+		if (!(w->granted & 1u << kind)) {
+			w->granted |= 1u << kind;
 			event_raise(w, EV_GRANT);
 		}
 }
 
-int revoke_demand(struct env *e)
+int revoke_demand(struct env *e, unsigned kind, uint32_t n)
 {
-	if (e->pub->wanted == 0 && env_outstanding(e) != 0) {
-		revoke_want(e, 1);
+	const struct exposed_share *s = share_of(e, kind);
+
+	if (s->wanted == 0 && share_outstanding(s) >= n) {
+		revoke_want(e, kind, n);
 		revoke_step();
 	}
-	return e->pub->wanted != 0 ? -E_AGAIN : -E_NOMEM;
+	return s->wanted != 0 ? -E_AGAIN : -E_NOMEM;
 }
 
-/* Frames that those who wait miss, and that are not on their way. */
-static uint32_t missing(void)
+int revoke_admit(struct env *e, unsigned kind, uint32_t n)
 {
-	return excess(system_info->wanted_frames, system_info->free_frames + system_info->quarantined_frames);
+	if (n == 0 || free_of(kind) >= n + revoke_ahead(e, kind))
+		return 0;
+	return share_outstanding(share_of(e, kind)) < n ? -E_QUOTA : revoke_demand(e, kind, n);
+}
+
+/* What those who wait miss, and what is not on its way. */
+static uint32_t missing(unsigned kind)
+{
+	return excess(revoke_ahead(NULL, kind), free_of(kind) + (kind == REVOKE_PAGES ? system_info->quarantined_frames : 0));
 }
 
 /* ---- who is asked ---- */
 
-/* Pages that e was asked for and still holds. Neither its guarantee nor what cannot be taken is asked for, even if they grew since. */
+/* What can be asked of e. */
+static uint32_t above(const struct env *e, unsigned kind)
+{
+	const struct exposed_share *s = share_of(e, kind);
+
+	return kind == REVOKE_PAGES ? env_above(e) : excess(s->held, share_own(s));
+}
+
+/* What e was asked for and still holds. Neither its guarantee nor what cannot be taken is asked for, even if they grew since. */
 static uint32_t owed(const struct env *e)
 {
-	return e->pub->asked != 0 ? least(excess(e->pub->held, e->target), env_above(e)) : 0;
+	const unsigned kind = e->pub->asked_kind;
+
+	return e->pub->asked != 0 ? least(excess(share_of(e, kind)->held, e->target), above(e, kind)) : 0;
+}
+
+/* What is to be had from e: its parent wants all that it owes, others what they still miss. */
+static uint32_t due(const struct env *e)
+{
+	return e->by_parent ? owed(e) : least(owed(e), missing(e->pub->asked_kind));
 }
 
 void revoke_tell(struct env *e)
@@ -99,22 +150,23 @@ void revoke_tell(struct env *e)
 	if (e->pub->asked == 0)
 		return;
 	u->revoke = (struct revoke_request){
-		.number = e->pub->requests, .kind = REVOKE_PAGES, .amount = owed(e),
+		.number = e->pub->requests, .kind = e->pub->asked_kind, .amount = owed(e),
 		.time = e->answer_used - e->pub->used - e->guest, .deadline = e->answer_end,
 	};
 	event_raise(e, EV_REVOKE);
 }
 
-/* e is to give up n pages. end: when it is to have done so, 0: as usual. */
-static void ask(struct env *e, uint32_t n, bool by_parent, ticks_t end)
+/* e is to give up n of a kind. end: when it is to have done so, 0: as usual. */
+static void ask(struct env *e, unsigned kind, uint32_t n, bool by_parent, ticks_t end)
 {
 	ticks_t now = arch_time(), time = end > now ? end - now : end != 0 ? 0 : (ANSWER_SLICES + n / ANSWER_PAGES) * slice_ticks;
 
 	e->answer_end = end != 0 ? end : now + ANSWER_WALL * time + SLICES * slice_ticks;
 	e->answer_used = e->pub->used + e->guest + time;
 	e->pub->asked = n;
+	e->pub->asked_kind = kind;
 	e->pub->requests++;
-	e->target = e->pub->held - n;
+	e->target = share_of(e, kind)->held - n;
 	e->by_parent = by_parent;
 	e->take_cursor = 0;
 	asked_last = e->id;
@@ -127,34 +179,40 @@ static void ask(struct env *e, uint32_t n, bool by_parent, ticks_t end)
 void revoke_no_more(struct env *e)
 {
 	revoke_open -= e->pub->asked != 0;
-	e->pub->asked = 0;
+	e->pub->asked = e->pub->asked_kind = 0;
 	revoke_tell(e);
 }
 
 struct env *revoke_lent(const struct env *e)
 {
-	struct env *to = e->pub->wanted != 0 ? env_find(asked_last) : NULL;
+	struct env *to = env_find(asked_last);
 
-	return to != NULL && to->pub->asked != 0 && to->pub->nslices == 0 ? to : NULL;
+	if ((e->pub->wanted | e->pub->slices.wanted | e->pub->filters.wanted) == 0 || to == NULL)
+		return NULL;
+	return to->pub->asked != 0 && to->pub->slices.held == 0 ? to : NULL;
 }
 
 /* ---- what is taken ---- */
 
-/* The holder of c is told what it loses. The vector is written through the direct map, whatever its bindings have become. */
-static void tell_lost(const struct cap *c, unsigned kind, uint64_t binding)
+/* e, which holds c, is told what it loses. The vector is written through the direct map, whatever its bindings have become. */
+static void tell_lost(struct env *e, const struct cap *c, unsigned kind, uint32_t name, uint64_t binding)
 {
-	struct env *holder = env_at(frame_of(kva_page(c))->parent);
-	struct uarea *u = holder->uarea;
+	struct uarea *u = e->uarea;
 	unsigned n = 0;
 
-	while (kva_page(holder->captab[n]) != kva_page(c))
+	while (c != NULL && kva_page(e->captab[n]) != kva_page(c))
 		n++;
-	u->lost[holder->pub->lost % LOST_MAX] = (struct repossession){
-		.when = arch_time(), .kind = kind, .name = c->object, .slot = n * CAPS_PER_PAGE + (c - holder->captab[n]),
+	u->lost[e->pub->lost % LOST_MAX] = (struct repossession){
+		.when = arch_time(), .kind = kind, .name = name, .slot = c != NULL ? n * CAPS_PER_PAGE + (c - e->captab[n]) : 0,
 		.ctx = binding_root(binding), .va = binding_va(binding),
 	};
-	__atomic_store_n(&u->nlost, ++holder->pub->lost, __ATOMIC_RELEASE);	/* it may read on another hart now */
-	event_raise(holder, EV_REPOSSESS);
+	__atomic_store_n(&u->nlost, ++e->pub->lost, __ATOMIC_RELEASE);	/* it may read on another hart now */
+	event_raise(e, EV_REPOSSESS);
+}
+
+static struct env *holder(const struct cap *c)
+{
+	return env_at(frame_of(kva_page(c))->parent);
 }
 
 /*
@@ -177,7 +235,7 @@ static bool take_frame(struct env *e, ppn_t ppn, unsigned most, unsigned *budget
 		table_tear(ppn);	/* at once, for it is one of leaves */
 	}
 	for (; c != NULL; c = c->next)
-		tell_lost(c, table ? REVOKE_TABLES : REVOKE_PAGES, table ? place : c->binding);
+		tell_lost(holder(c), c, table ? REVOKE_TABLES : REVOKE_PAGES, ppn, table ? place : c->binding);
 	frame_strip(ppn);
 	if (f->pins > 0) {
 		/* A device still reads it: nobody's from now on, and free when that is done. */
@@ -191,86 +249,143 @@ static bool take_frame(struct env *e, ppn_t ppn, unsigned most, unsigned *budget
 	return true;
 }
 
-/*
- * The frame at a place of the order in which e loses: first what its own list names; then three times through its table from the last slot
- * down, so that what it gave low slots goes last, for what is bound nowhere, once, or more often; then all frames, for those whose
- * capabilities are elsewhere. 0: nothing is there. Moves on to the next place.
- */
-static ppn_t in_turn(const struct env *e, uint32_t *place, unsigned *most)
+/* A slice of e, bound through c or, NULL, through any capability. */
+static bool take_slice(struct env *e, struct hart *h, unsigned at, const struct cap *c)
 {
-	uint32_t at = *place, slot;
-	const struct cap *c;
+	const struct cap *by = h->slice[at].by;
 
-	*most = 2;
-	if (at < OFFER_MAX && at < READ_SHARED(e->uarea->noffer) &&
-	    user_read(e, &slot, READ_SHARED(e->uarea->offer) + sizeof(slot) * at, sizeof(slot)) == 0) {
-		++*place;
-		c = cap_get(e, slot, CAP_PAGE);
-		return c != NULL ? c->object : 0;
+	if (h->slice[at].env != e || (c != NULL && by != c))
+		return false;
+	tell_lost(e, holder(by) == e ? by : NULL, REVOKE_SLICES, h->index * SLICES + at, 0);
+	slice_bind(h, at, NULL, NULL);
+	return true;
+}
+
+/* What e holds through c, if it is of the kind that is asked for. Filters and rings end, and their pages stay. */
+static bool take_cap(struct env *e, struct cap *c, unsigned most, unsigned *budget)
+{
+	const unsigned kind = e->pub->asked_kind;
+	ppn_t page = c->object;
+
+	switch (c->type) {
+	case CAP_PAGE:
+	case CAP_TABLE:
+		return kind == REVOKE_PAGES && take_frame(e, page, most, budget);
+	case CAP_SLICE:
+		for (unsigned at = c->binding >> 32, end = at + (uint32_t)c->binding; kind == REVOKE_SLICES && at < end; at++)
+			if (take_slice(e, &harts[page], at, c)) {
+				e->take_cursor--;	/* there may be more */
+				return true;
+			}
+		return false;
+	case CAP_FILTER:
+		if (kind != REVOKE_FILTERS || ((struct bound_filter *)page_kva(page))->flow == NULL)
+			return false;
+		filter_end(page);
+		break;
+	case CAP_RING:
+		if (kind != REVOKE_RINGS)
+			return false;
+		ring_at(c)->ending = true;
+		*budget = 0;
+		if (ring_end(page) != 0) {
+			e->take_cursor--;
+			return false;
+		}
+		break;
+	default:
+		return false;
 	}
-	at = at < OFFER_MAX ? 0 : at - OFFER_MAX;
-	*place = at + OFFER_MAX + 1;
-	if (at < 3 * e->nslots) {
-		*most = at / e->nslots;
-		c = cap_at(e, e->nslots - 1 - at % e->nslots);
-		return c->type == CAP_PAGE || c->type == CAP_TABLE ? c->object : 0;
+	page_unclaim(c);
+	tell_lost(e, c, kind, page, 0);
+	--*budget;
+	return true;
+}
+
+/*
+ * Look at the next place in the order in which e loses. First what its own list names. Then slices from the last one of the last hart down;
+ * filters and rings in its table, from the last slot down, so that what it gave low slots goes last; pages in the same order three times, for what is
+ * bound nowhere, once, or more often, and then in all frames, for those whose capabilities are elsewhere. True: it was taken.
+ */
+static bool take_next(struct env *e, unsigned *budget)
+{
+	const unsigned kind = e->pub->asked_kind, passes = kind == REVOKE_PAGES ? 3 : 1;
+	uint32_t at = e->take_cursor++, slot;
+	struct cap *c;
+
+	if (at < OFFER_MAX) {
+		if (at < READ_SHARED(e->uarea->noffer) &&
+		    user_read(e, &slot, READ_SHARED(e->uarea->offer) + sizeof(slot) * at, sizeof(slot)) == 0)
+			return (c = cap_slot(e, slot)) != NULL && take_cap(e, c, 2, budget);
+		e->take_cursor = OFFER_MAX;
+		return false;
 	}
-	at += first_ppn - 3 * e->nslots;
-	if (at == end_ppn - 1)
-		*place = 0;
-	return at;
+	at -= OFFER_MAX;
+	if (kind == REVOKE_SLICES && at < nharts * SLICES) {
+		at = nharts * SLICES - 1 - at;
+		return take_slice(e, &harts[at / SLICES], at % SLICES, NULL);
+	}
+	if (kind != REVOKE_SLICES && at < passes * e->nslots)
+		return take_cap(e, cap_at(e, e->nslots - 1 - at % e->nslots), passes == 1 ? 2 : at / e->nslots, budget);
+	at += first_ppn - passes * e->nslots;
+	if (kind != REVOKE_PAGES || at == end_ppn - 1)
+		e->take_cursor = 0;
+	return kind == REVOKE_PAGES && take_frame(e, at, 2, budget);
 }
 
 /* Take a piece of what e owes. */
 static void take(struct env *e)
 {
-	unsigned budget = TAKE_BUDGET, most;
-	uint32_t left = e->by_parent ? owed(e) : least(owed(e), missing());
+	unsigned budget = TAKE_BUDGET;
+	uint32_t left = due(e);
 
-	for (int looks = SWEEP_BUDGET; left > 0 && budget > 0 && looks > 0; looks -= e->take_cursor < OFFER_MAX ? OFFER_LOOKS : 1) {
-		ppn_t ppn = in_turn(e, &e->take_cursor, &most);
-
-		left -= ppn != 0 && take_frame(e, ppn, most, &budget);
-	}
+	for (int looks = SWEEP_BUDGET; left > 0 && budget > 0 && looks > 0; looks -= e->take_cursor < OFFER_MAX ? OFFER_LOOKS : 1)
+		if (take_next(e, &budget))
+			left = due(e);
+	revoke_freed(e->pub->asked_kind);
 }
 
 void revoke_step(void)
 {
 	ticks_t now = arch_time();
-	struct env *most = NULL, *late = NULL;
-	uint32_t coming = 0;
+	struct env *most[REVOKE_SHARES + 1] = { NULL }, *late = NULL;
+	uint32_t coming[REVOKE_SHARES + 1] = { 0 };
 
 	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
-		if (e->pub->asked != 0 && (owed(e) == 0 || (!e->by_parent && missing() == 0)))
+		if (e->pub->asked != 0 && due(e) == 0)
 			revoke_no_more(e);
-		if (e->pub->asked == 0) {
-			if (env_above(e) > (most != NULL ? env_above(most) : 0))
-				most = e;
+		for (unsigned kind = REVOKE_PAGES; e->pub->asked == 0 && kind <= REVOKE_SHARES; kind++)
+			if (above(e, kind) > (most[kind] != NULL ? above(most[kind], kind) : 0))
+				most[kind] = e;
+		if (e->pub->asked == 0)
 			continue;
-		}
-		coming += owed(e);
+		coming[e->pub->asked_kind] += owed(e);
 		/* One that cannot hear the question is not waited for. */
 		if (now >= e->answer_end || e->pub->used + e->guest >= e->answer_used || e->uarea == &no_uarea)
 			late = e;
 	}
 	if (late != NULL)
 		take(late);
-	if (most != NULL && missing() > coming)
-		ask(most, least(missing() - coming, env_above(most)), false, 0);
-	revoke_freed();
+	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
+		if (most[kind] != NULL && most[kind]->pub->asked == 0 && missing(kind) > coming[kind])
+			ask(most[kind], kind, least(missing(kind) - coming[kind], above(most[kind], kind)), false, 0);
+	revoke_freed(REVOKE_PAGES);
 }
 
 void revoke_tick(struct hart *h)
 {
-	struct exposed_env *first = revoke_waiting != NULL ? revoke_waiting->pub : NULL;
+	struct env *first = NULL;
 	ticks_t took = arch_time();
+
+	for (unsigned kind = REVOKE_SHARES; kind >= REVOKE_PAGES; kind--)
+		first = revoke_waiting[kind] != NULL ? revoke_waiting[kind] : first;
 
 	revoke_step();
 	took = arch_time() - took;
 	h->since += took;
 	h->slice_end += took;
 	if (first != NULL)
-		first->used += took;
+		first->pub->used += took;
 }
 
 /* ---- the call ---- */
@@ -282,21 +397,22 @@ long sys_env_ask(struct env *self, unsigned long env, unsigned long kind, unsign
 
 	if (e == NULL)
 		return err;
-	if (kind != REVOKE_PAGES || (e == self && deadline != 0))
+	if (kind < REVOKE_PAGES || kind > REVOKE_SHARES || (e == self && deadline != 0))
 		return -E_INVAL;
 	if (e == self) {
-		if (amount > env_outstanding(self))
+		if (amount > share_outstanding(share_of(self, kind)))
 			return -E_QUOTA;
-		revoke_want(self, amount);
+		revoke_want(self, kind, amount);
 		revoke_step();
-		return amount == 0 || self->granted ? 0 : -E_AGAIN;
+		revoke_freed(kind);
+		return amount == 0 || (self->granted & 1u << kind) ? 0 : -E_AGAIN;
 	}
 	if (amount == 0 && e->by_parent)
 		revoke_no_more(e);
 	if (e->pub->asked != 0)
 		return -E_BUSY;
-	amount = amount < env_above(e) ? amount : env_above(e);
+	amount = amount < above(e, kind) ? amount : above(e, kind);
 	if (amount != 0)
-		ask(e, amount, true, deadline);
+		ask(e, kind, amount, true, deadline);
 	return amount;
 }

@@ -1,12 +1,12 @@
 /*
- * revoke.h - visible revocation: pages that are lent are asked for, and taken when nobody answers
+ * revoke.h - visible revocation: what is lent is asked for, and taken when nobody answers
  *
- * Whoever lacks a page that it is promised waits in a queue (`wanted`, in the public record). Free frames are kept for those who wait,
- * from the first on. For what is missing the environment that is furthest above its guarantee is asked (`asked`): it answers by deleting
- * capabilities of its choice, until it holds no more than `target`. When its time is over the kernel takes frames, and tells each
- * holder of a capability which one it lost. The environment lives on.
+ * There are pages, slices, and places in the classifier for filters. Whoever lacks one that it is promised waits in a queue (`wanted`, in
+ * the public record). What is free is kept for those who wait, from the first on. For what is missing the environment that is
+ * furthest above its guarantee is asked (`asked`): it answers by deleting capabilities of its choice, until it holds no more than `target`.
+ * When its time is over the kernel takes, and tells the holder of each capability what became of it. The environment lives on.
  *
- *	not asked --- furthest above, frames missing ---> asked --- deadline ---> frames are taken, a few in each step
+ *	not asked --- furthest above, something missing ---> asked --- deadline ---> a few are taken in each step
  *	    ^                                               |                          |
  *	    +---- holds no more than `target`, or nobody waits any more ---------------+
  *
@@ -19,21 +19,25 @@
 
 #include "kern/env.h"
 
-extern uint32_t revoke_open;		/* dialogues: environments that are asked, and one more when somebody waits */
-extern struct env *revoke_waiting;	/* the queue */
+extern uint32_t revoke_open;		/* dialogues: environments that are asked, and one more for each kind that somebody waits for */
+extern struct env *revoke_waiting[REVOKE_SHARES + 1];	/* the queues, by kind */
 
-/* Frames that are kept for others than e: for those who wait before it, or for all when it does not wait. */
-uint32_t revoke_ahead(const struct env *e);
-/* e waits for so many pages from now on; 0: for none. */
-void revoke_want(struct env *e, uint32_t n);
-/* e lacks a page that it is promised: it waits, and others are asked. -E_AGAIN; -E_NOMEM: it is promised none. */
-int revoke_demand(struct env *e);
+/* What is kept for others than e: for those who wait before it, or for all when it does not wait. */
+uint32_t revoke_ahead(const struct env *e, unsigned kind);
+/* e waits for so many from now on; 0: for none. */
+void revoke_want(struct env *e, unsigned kind, uint32_t n);
+/* e has got n of what is free, or its guarantee has changed: it waits for so many less, and for no more than it is promised. */
+void revoke_took(struct env *e, unsigned kind, uint32_t n);
+/* e lacks n that it is promised: it waits, and others are asked. -E_AGAIN; -E_NOMEM: it is promised none. */
+int revoke_demand(struct env *e, unsigned kind, uint32_t n);
+/* May e take n of what is free? Slices and filters. 0; -E_AGAIN: it waits now; -E_QUOTA: they are kept for others, or not there. */
+int revoke_admit(struct env *e, unsigned kind, uint32_t n);
 void revoke_step(void);
-/* Frames have become free: are they enough for somebody? */
-void revoke_freed(void);
+/* Something has become free: is it enough for somebody? */
+void revoke_freed(unsigned kind);
 /* A step, at the expense of the first that waits. */
 void revoke_tick(struct hart *h);
-/* e sleeps: if it waits for pages, its time goes to the one that was asked last and has no slices. NULL: there is none. */
+/* e sleeps: if it waits for something, its time goes to the one that was asked last and has no slices. NULL: there is none. */
 struct env *revoke_lent(const struct env *e);
 /* The u-area of e is a new one. */
 void revoke_tell(struct env *e);

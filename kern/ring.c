@@ -275,6 +275,7 @@ long sys_ring_create(struct env *self, unsigned long slot, unsigned long shared,
 	r->shared_page = s->object;
 	r->shared = page_kva(s->object);
 	r->event = event;
+	self->pub->rings.held++;
 	memset(r->shared, 0, sizeof(*r->shared));
 	r->shared->version = EXOS_ABI_VERSION;
 	r->shared->size = RING_SIZE;
@@ -325,5 +326,6 @@ int ring_end(ppn_t page)
 		if (transmits[i].ring == r)
 			transmits[i].ring = NULL;
 	frame_unpin(r->shared_page, true);
+	r->owner->pub->rings.held--;
 	return 0;
 }

@@ -20,6 +20,7 @@ struct ring {
 	uint32_t event;
 	uint32_t avail_next, used_idx, sent_idx;	/* ours; what the owner sees are copies */
 	uint32_t in_flight;
+	bool ending;			/* by force: no filter is bound to it any more */
 	struct bound_filter *filters;
 	ppn_t buffer[RING_SIZE];	/* 0: none */
 };

@@ -18,6 +18,7 @@
 struct hart harts[HARTS_MAX];
 unsigned nharts;
 ticks_t slice_ticks, grace_ticks;
+unsigned slices_free;
 
 void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart *pub)
 {
@@ -119,7 +120,7 @@ static struct env *runner(struct hart *h, struct env *e, ticks_t now)
 				return NULL;
 			break;
 		}
-	if (e != h->current && !env_runnable(e, now) && e->pub->wanted != 0)
+	if (revoke_open != 0 && e != h->current && !env_runnable(e, now))
 		e = revoke_lent(e);
 	return e == h->current || (e != NULL && env_runnable(e, now)) ? e : NULL;
 }
@@ -146,7 +147,7 @@ static unsigned next_position(struct hart *h, ticks_t now)
 	return SLICES;
 }
 
-/* `at`, but while somebody is asked for pages no later than a slice from now. */
+/* `at`, but while somebody is asked for something no later than a slice from now. */
 static ticks_t soon(ticks_t at)
 {
 	return revoke_open != 0 && arch_time() + slice_ticks < at ? arch_time() + slice_ticks : at;
@@ -306,21 +307,27 @@ void slice_told(struct hart *h)
 		preempt(h);
 }
 
-static void forget(struct slice *s, struct hart *h, unsigned at)
+void slice_bind(struct hart *h, unsigned at, struct env *e, struct cap *by)
 {
+	struct slice *s = &h->slice[at];
+
 	if (s->env != NULL)
-		s->env->pub->nslices--;
-	s->env = NULL;
-	s->by = NULL;
-	h->pub->slice[at] = 0;
+		s->env->pub->slices.held--;
+	slices_free += (s->env != NULL) - (e != NULL);
+	s->env = e;
+	s->by = by;
+	h->pub->slice[at] = e != NULL ? e->id : 0;
+	if (e != NULL)
+		e->pub->slices.held++;
 }
 
 void slice_forget_env(struct env *e)
 {
-	for (unsigned i = 0; i < nharts && e->pub->nslices > 0; i++)
+	for (unsigned i = 0; i < nharts && e->pub->slices.held > 0; i++)
 		for (unsigned at = 0; at < SLICES; at++)
 			if (harts[i].slice[at].env == e)
-				forget(&harts[i].slice[at], &harts[i], at);
+				slice_bind(&harts[i], at, NULL, NULL);
+	revoke_freed(REVOKE_SLICES);
 }
 
 void slice_forget_cap(struct cap *c)
@@ -329,14 +336,35 @@ void slice_forget_cap(struct cap *c)
 
 	for (unsigned at = 0; at < SLICES; at++)
 		if (h->slice[at].by == c)
-			forget(&h->slice[at], h, at);
+			slice_bind(h, at, NULL, NULL);
+	revoke_freed(REVOKE_SLICES);
+}
+
+/*
+ * May the slices be bound anew through c? Those of nobody and those of the caller may; those of others only by whoever could
+ * revoke what they were bound with. Counts those of nobody.
+ */
+static bool may_rebind(const struct env *self, const struct cap *c, unsigned first, unsigned count, unsigned *unbound)
+{
+	const struct slice *s = &harts[c->object].slice[first];
+	const struct cap *below = c;
+
+	for (*unbound = 0; count-- > 0; s++)
+		if (s->env == NULL) {
+			++*unbound;
+		} else if (s->env != self && s->by != below) {
+			if (!cap_descends(s->by, c))
+				return false;
+			below = s->by;
+		}
+	return true;
 }
 
 long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, unsigned long count, unsigned long env)
 {
 	struct cap *c = cap_get(self, slot, CAP_SLICE);
 	struct env *e = NULL;
-	struct hart *h;
+	unsigned unbound;
 	int err = 0;
 
 	if (c == NULL)
@@ -348,18 +376,18 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 	if (env != 0 && (e = env_operand(self, env, RIGHT_YIELD, &err)) == NULL)
 		return err;
 
-	h = &harts[c->object];
-	for (unsigned at = first; at < first + count; at++) {
-		forget(&h->slice[at], h, at);
-		if (e == NULL)
-			continue;
-		h->slice[at].env = e;
-		h->slice[at].by = c;
-		h->pub->slice[at] = e->id;
-		e->pub->nslices++;
-	}
-	if (e != NULL)
+	if (!may_rebind(self, c, first, count, &unbound))
+		return -E_BUSY;
+	if (e != NULL && (err = revoke_admit(e, REVOKE_SLICES, unbound)) != 0)
+		return err;
+
+	for (unsigned at = first; at < first + count; at++)
+		slice_bind(&harts[c->object], at, e, e != NULL ? c : NULL);
+	if (e != NULL) {
+		revoke_took(e, REVOKE_SLICES, unbound);
 		harts_kick(self->hart);
+	}
+	revoke_freed(REVOKE_SLICES);
 	return 0;
 }
 

@@ -50,6 +50,7 @@ struct hart {
 extern struct hart harts[HARTS_MAX];
 extern unsigned nharts;
 extern ticks_t slice_ticks, grace_ticks;
+extern unsigned slices_free;	/* bound to nobody, on all harts */
 
 void slice_init(struct hart *h, unsigned index, unsigned id, struct exposed_hart *pub);
 
@@ -71,6 +72,8 @@ void hart_pass(struct hart *h, struct env *e);
 bool env_runnable(const struct env *e, ticks_t now);
 /* The caller of a call that gives the processor away stops running: saved, or lean. */
 void env_give_up(struct env *self);
+/* The slice at a place is e's, through a capability; NULL, NULL: nobody's. */
+void slice_bind(struct hart *h, unsigned at, struct env *e, struct cap *by);
 /* Forget an environment, a capability. */
 void slice_forget_env(struct env *e);
 void slice_forget_cap(struct cap *c);

@@ -26,8 +26,8 @@
 #define E_STATE		436		/* state, resume, slice_upcall, entry_waits: a byte each */
 #define E_PLAIN		2		/* ENV_READY, RESUME_LEAN, and nothing to think about */
 #define E_LEAN		440
-#define P_USED		32		/* struct exposed_env */
-#define P_SWITCHES	48
+#define P_USED		88		/* struct exposed_env */
+#define P_SWITCHES	104
 
 #define H_STACK		0		/* struct hart */
 #define H_CURRENT	8

@@ -340,9 +340,10 @@
 	 * first, count: slices by their place in the hart's vector, all within the capability. \
 	 * env: one with RIGHT_YIELD, or 0 for nobody. \
 	 * Result: 0. \
-	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL, E_DEAD. \
-	 * Notes: what the slices were bound to before is forgotten, also when another capability did it. A run of slices that \
-	 * has begun ends when it was to end. \
+	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL, E_DEAD; E_BUSY: one of them is bound to another environment, through a capability that is \
+	 * neither this one nor descends from it; E_AGAIN: slices of nobody are kept for others, and the environment, which is promised so \
+	 * many, waits for them now; E_QUOTA: they are kept, and it is not promised so many. \
+	 * Notes: whoever may revoke a binding may replace it. A run of slices that has begun ends when it was to end. \
 	 */ \
 	X(slice_bind, 4, unsigned long, slot, unsigned long, first, unsigned long, count, unsigned long, env) \
 	/* \
@@ -385,8 +386,11 @@
 	 * flags: FILTER_SHARED or 0. \
 	 * Result: 0; the page is now a FILTER. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_TYPE, E_FAULT, E_INVAL; E_IMPLY; E_EXISTS: another filter has the same predicate and one \
-	 * of the two is not shared, or the flow is shared and this filter is not; E_LIMIT: shapes, shared filters or a bucket of \
-	 * the classifier; E_BUSY: the flow or an ancestor of it is being revoked. \
+	 * of the two is not shared, or the flow is shared and this filter is not; E_LIMIT: a bucket of the classifier; E_QUOTA: it needs \
+	 * a place in the classifier, and none is free, or it would be more beyond the guarantee than anybody may have; E_AGAIN: the \
+	 * place is promised to the caller, who waits for it now, and others are asked for it; E_BUSY: the flow or an ancestor of it is \
+	 * being revoked, or the ring is being taken. \
+	 * Notes: a filter needs a place if it is the first of the caller that tests just these bits, and one if it is shared. \
 	 */ \
 	X(filter_bind, 5, unsigned long, slot, unsigned long, flow, unsigned long, ring, struct flow_predicate *, pred, \
 		unsigned long, flags) \
@@ -448,17 +452,17 @@
 	 */ \
 	X(trace_set, 2, unsigned long, slot, unsigned long, on) \
 	/* \
-	 * Ask for pages: for those that the caller is promised and others hold, or a child for what it holds beyond its guarantee. \
-	 * env: 0, or an environment with RIGHT_CONTROL that is to give pages up. \
-	 * kind: REVOKE_PAGES. \
-	 * amount: pages; 0 withdraws what was asked before. \
+	 * Ask for what the caller is promised and others hold, or a child for what it holds beyond its guarantee. \
+	 * env: 0, or an environment with RIGHT_CONTROL that is to give something up. \
+	 * kind: REVOKE_PAGES, REVOKE_SLICES, REVOKE_FILTERS, or REVOKE_RINGS, of which nobody is promised any. \
+	 * amount: how many; 0 withdraws what was asked before. \
 	 * deadline: for another environment: value of the time CSR at which the kernel begins to take, 0 for what is usual; for the \
 	 * caller 0. \
 	 * Result: for the caller 0: all of them are free, and kept for it until it takes them, withdraws, or ends; for another environment \
-	 * the pages that it was asked for, which are no more than it holds beyond its guarantee and can be taken. \
+	 * what it was asked for, which is no more than it holds beyond its guarantee and can be taken. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_DEAD; E_INVAL: kind, or a deadline for the caller; E_QUOTA: more than the caller is still promised; \
 	 * E_BUSY: it is being asked already; E_AGAIN: not all of them are free yet: EV_GRANT will tell. \
-	 * Notes: after E_AGAIN the caller waits for the pages. What another environment gives up because it was asked is free for all. \
+	 * Notes: after E_AGAIN the caller waits for them, until it takes them with page_alloc(), slice_bind() or filter_bind(). What another environment gives up because it was asked is free for all. \
 	 * docs/revocation.md tells the whole dialogue. \
 	 */ \
 	X(env_ask, 4, unsigned long, env, unsigned long, kind, unsigned long, amount, unsigned long, deadline)

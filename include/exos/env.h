@@ -15,9 +15,9 @@ enum env_property {
 	ENV_RESUME,	/* a, b: start and end of the resume range; 0, 0: none */
 	ENV_WINDOW,	/* a, b: first slot and number of slots that others may grant into; 0, 0: closed */
 	ENV_FP,		/* a: 1: has floating-point registers, 0: has none. Must be stopped, or be the caller */
-	ENV_GUARANTEE,	/* a: pages promised, moved from or to the caller, who must be its parent. Of the caller itself: no more than now and
-			   no less than its children have of it; the rest goes back to its parent. What the first environment gives up
-			   is promised to nobody, for good, and can be borrowed */
+	ENV_GUARANTEE,	/* a: what is promised, moved from or to the caller, who must be its parent; b: of which kind, enum revoke_kind,
+			   0: pages. Of the caller itself: no more than now and no less than its children have of it; the rest goes
+			   back to its parent. What the first environment gives up is promised to nobody, for good, and can be borrowed */
 	ENV_EVENT_UP,	/* a: event bits whose arrival while running is an UP_EVENT upcall */
 	ENV_RUN,	/* a: 1: ready; 0: stopped, with its registers saved. Not for the caller itself */
 	ENV_BORROW,	/* a: pages that it may hold beyond its guarantee out of those that are promised to others, who may ask for them back

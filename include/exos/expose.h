@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "exos/uarea.h"
+
 enum expose_region {
 	EXPOSE_SYSTEM,		/* one page: struct exposed_system */
 	EXPOSE_FRAMES,		/* array of struct frame, index = frame number - first_frame */
@@ -50,27 +52,40 @@ enum env_state { ENV_FREE, ENV_STOPPED, ENV_READY, ENV_WAITING, ENV_DYING };
 /* Why an environment is stopped. */
 enum env_reason { STOP_NEW, STOP_EXIT, STOP_PARENT, STOP_FAULT, STOP_DOUBLE_FAULT, STOP_NO_CONTEXT };
 
+/* What an environment is promised of a kind of resource, and what it has of it. */
+struct exposed_share {
+	uint32_t guarantee;	/* promised to it */
+	uint32_t promised_on;	/* of that, passed on to its children */
+	uint32_t held;		/* charged to it */
+	uint32_t wanted;	/* what it waits for */
+};
+
 struct exposed_env {
 	uint32_t id;		/* index and generation */
 	uint32_t parent;
 	uint8_t  state, reason;
-	uint16_t nslices;	/* slices bound to it, all harts */
+	uint16_t zero;
 	int32_t  status;	/* exit status */
-	uint32_t guarantee;	/* pages promised to it */
-	uint32_t promised_on;	/* of these, passed on to its children */
-	uint32_t held;		/* pages charged to it */
+	union {
+		struct exposed_share share[REVOKE_SHARES];	/* by enum revoke_kind, from REVOKE_PAGES on */
+		struct {
+			uint32_t guarantee, promised_on, held, wanted;	/* pages */
+			struct exposed_share slices;	/* bound to it, on all harts */
+			struct exposed_share filters;	/* places in the classifier: sets of bits that its filters test, and filters that are SHARED */
+			struct exposed_share rings;	/* nobody is promised any */
+		};
+	};
 	uint32_t context;	/* frame of the root table it runs in */
+	uint32_t asked_kind;	/* enum revoke_kind, while it is asked */
 	uint64_t used;		/* processor time, in ticks */
 	uint64_t debt;		/* time that it overran and has not paid for yet, in ticks */
 	uint64_t switches;	/* how often it was given the processor */
 	uint64_t word;		/* the owner's own */
 	uint32_t borrow;	/* ENV_BORROW */
 	uint32_t fixed;		/* of the pages charged to it, those that are not taken: objects, roots, u-areas, rings, larger pages */
-	uint32_t wanted;	/* pages that it waits for */
-	uint32_t asked;		/* pages that it has been asked for and not given yet, 0: nothing */
+	uint32_t asked;		/* what it has been asked for, 0: nothing */
 	uint32_t requests;	/* how often it was asked */
-	uint32_t lost;		/* capabilities that were taken from it */
-	uint32_t zero[2];
+	uint32_t lost;		/* how often something was taken from it */
 };
 
 #define SLICES		64	/* per hart */

@@ -65,7 +65,7 @@
 /* Event bits. The lower half belongs to the kernel, the upper half to notify(). */
 #define EV_CHILD	(1ull << 0)	/* a child stopped: exit, fault without handler, double fault */
 #define EV_CONSOLE	(1ull << 1)	/* input waits on the console bound to this environment */
-#define EV_GRANT	(1ull << 2)	/* all the pages that this environment waits for are free: page_alloc() takes them */
+#define EV_GRANT	(1ull << 2)	/* all that this environment waits for of a kind is free: page_alloc(), slice_bind() or filter_bind() takes it */
 #define EV_REVOKE	(1ull << 3)	/* `revoke` below holds a request */
 #define EV_REPOSSESS	(1ull << 4)	/* `lost` below has new entries */
 #define EV_RING(n)	(1ull << (8 + (n)))	/* ring n (0..15) received or completed something */
@@ -78,8 +78,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Kinds of what is asked for and taken. */
-enum revoke_kind { REVOKE_NONE, REVOKE_PAGES, REVOKE_TABLES };
+/* Kinds of what is promised, asked for and taken; docs/revocation.md tells what counts as one of each. */
+enum revoke_kind {
+	REVOKE_NONE,
+	REVOKE_PAGES,
+	REVOKE_SLICES,
+	REVOKE_FILTERS,		/* places in the classifier */
+	REVOKE_RINGS,		/* with their pages and buffers. Asked for by parents only */
+	REVOKE_SHARES = REVOKE_RINGS,	/* how many kinds there are */
+	REVOKE_TABLES		/* only taken, as pages */
+};
 
 /*
  * What the kernel asks for: `amount` of a kind, to be given up by deleting capabilities of one's own choice. When the environment has run
@@ -93,12 +101,15 @@ struct revoke_request {
 	uint64_t deadline;	/* value of the time CSR */
 };
 
-/* A capability that the kernel took: what it named, and where it was bound. */
+/*
+ * What the kernel took, what it named, and where it was bound. A page or a table: the slot is empty now; a filter or a ring has ended and
+ * the slot holds its page; a slice: the slot holds the capability by which it was bound, or is 0 when that is another's.
+ */
 struct repossession {
 	uint64_t when;		/* value of the time CSR */
-	uint32_t kind;		/* REVOKE_PAGES; REVOKE_TABLES: a page table, with everything that was bound through it */
-	uint32_t name;		/* frame */
-	uint32_t slot;		/* that is empty now */
+	uint32_t kind;		/* enum revoke_kind; REVOKE_TABLES: a page table, with everything that was bound through it */
+	uint32_t name;		/* frame; of a slice its hart * SLICES + its place */
+	uint32_t slot;
 	uint32_t ctx;		/* frame of the root table of the context that it was bound in, 0: it was not bound */
 	uint64_t va;
 };
@@ -117,7 +128,7 @@ struct uarea {
 	uint64_t hart;		/* kernel: hart it runs on */
 	uint64_t zero[3];
 	struct revoke_request revoke;	/* kernel */
-	uint64_t offer;		/* library: address of an array of slots (uint32_t) with pages that it would rather lose than others */
+	uint64_t offer;		/* library: address of an array of slots (uint32_t) with what it would rather lose than the rest of its kind */
 	uint64_t noffer;	/* library: how many there are, the least important first, OFFER_MAX at most; 0: no list */
 	uint64_t nlost;		/* kernel: capabilities taken so far. Number n (from 0) stands in lost[n % LOST_MAX], unless it was overwritten */
 	uint64_t zero2[41];

@@ -74,7 +74,7 @@ static void bind(unsigned i)
 		return;
 	check(p.bits <= 8 * FLOW_REACH && p.min_len <= FLOW_REACH && predicate_implies(&p, &p) && !predicate_disjoint(&p, &p));
 	set[i] = malloc(sizeof(*set[i]));
-	filter_init(set[i], &p, how & 1, how & 2 && how & 1 ? p.bits / 2 : p.bits, how >> 4);
+	filter_init(set[i], &p, how & 1, how & 2 && how & 1 ? p.bits / 2 : p.bits);
 	if (classifier_insert(&c, set[i]) != 0) {
 		free(set[i]);
 		set[i] = NULL;

@@ -107,7 +107,7 @@ def show_envs():
     print(f"{'env':>8} {'parent':>8}  {'state':<10} {'pages':>7} {'slices':>6} {'pc':>12}  name")
     for e, pub in environments():
         print(f"{int(e['id']):>8} {int(pub['parent']):>8}  {enumerator('enum env_state', e['state']):<10} {int(pub['held']):>7} "
-              f"{int(pub['nslices']):>6} {int(e['x'][0]):>#12x}  {name_of(pub['word'])}")
+              f"{int(pub['slices']['held']):>6} {int(e['x'][0]):>#12x}  {name_of(pub['word'])}")
 
 
 def show_caps(which):

@@ -88,13 +88,13 @@ static void port_frame(uint8_t frame[64], unsigned proto, unsigned port)
 	frame[37] = port;
 }
 
-static struct filter *filter_of(const struct flow_predicate *fp, bool shared, uint32_t owner)
+static struct filter *filter_of(const struct flow_predicate *fp, bool shared)
 {
 	struct filter *f = malloc(sizeof(*f));
 	struct predicate p;
 
 	assert_int_equal(predicate_init(&p, fp), 0);
-	filter_init(f, &p, shared, p.bits, owner);
+	filter_init(f, &p, shared, p.bits);
 	return f;
 }
 
@@ -192,7 +192,7 @@ static void F8_nobody_can_aim_at_a_bucket(void **state)
 			add(&p, 47, 1, 0xf8, a);		/* the highest bits of a word in memory order; of the next those and bit 31 down */
 			add(&p, 51, 1, 0xf8, b);
 			add(&p, 55, 1, 0xf8, b);
-			f[i] = filter_of(&p, false, 1);
+			f[i] = filter_of(&p, false);
 			assert_int_equal(classifier_insert(c, f[i]), 0);
 		}
 		audit();
@@ -388,7 +388,7 @@ static void random_sets_classify_like_the_oracle(void **state)
 			fp[i].version = FLOW_VERSION;
 			assert_int_equal(predicate_init(&p, &fp[i]), 0);
 			f[i] = malloc(sizeof(*f[i]));
-			filter_init(f[i], &p, shared, shared && rnd(2) ? p.bits / 2 : p.bits, 1 + rnd(8));
+			filter_init(f[i], &p, shared, shared && rnd(2) ? p.bits / 2 : p.bits);
 			for (unsigned k = 0; k < SET; k++)
 				if (k != i && f[k] != NULL && predicate_equal(&p, &f[k]->pred) && !(shared && f[k]->shared))
 					equal = true;
@@ -464,7 +464,7 @@ static void F8_ten_thousand_filters_cost_a_packet_no_more_than_ten(void **state)
 	for (unsigned i = 0; i < MANY; i++) {
 		struct flow_predicate fp = port_predicate(17, 1000 + i);
 
-		many[i] = filter_of(&fp, false, 1 + i % 100);
+		many[i] = filter_of(&fp, false);
 		assert_int_equal(classifier_insert(c, many[i]), 0);
 		if (i == 9)
 			ten = probes_per_packet(10);
@@ -518,9 +518,9 @@ static void F2_a_narrow_shared_filter_blinds_nobody(void **state)
 	add(&arp, 12, 2, 0xffff, 0x0806);
 	request = arp;
 	add(&request, 20, 2, 0xffff, 1);
-	sink = filter_of(&all, false, 1);
-	wide = filter_of(&arp, true, 2);
-	narrow = filter_of(&request, true, 3);
+	sink = filter_of(&all, false);
+	wide = filter_of(&arp, true);
+	narrow = filter_of(&request, true);
 	assert_int_equal(classifier_insert(c, sink) | classifier_insert(c, narrow) | classifier_insert(c, wide), 0);
 	assert_int_equal(lookup(frame, 64, out), 2);
 	frame[21] = 2;
@@ -544,10 +544,10 @@ static void F2_a_filter_below_a_shared_flow_takes_nothing_from_an_exclusive_one(
 	dhcp = port_predicate(17, 68);
 	thief = dhcp;				/* narrower than dhcp and implies broadcast */
 	add(&thief, 0, 4, ~0u, ~0u);
-	owner = filter_of(&dhcp, false, 1);
+	owner = filter_of(&dhcp, false);
 	assert_int_equal(predicate_init(&p, &thief), 0);
 	taker = malloc(sizeof(*taker));
-	filter_init(taker, &p, true, 32, 2);	/* the rank of the broadcast flow */
+	filter_init(taker, &p, true, 32);	/* the rank of the broadcast flow */
 	assert_int_equal(classifier_insert(c, owner) | classifier_insert(c, taker), 0);
 	port_frame(frame, 17, 68);
 	memset(frame, 0xff, 4);
@@ -559,7 +559,7 @@ static void F2_a_filter_below_a_shared_flow_takes_nothing_from_an_exclusive_one(
 static void F3_header_tricks_do_not_reach_a_port_filter(void **state)
 {
 	struct flow_predicate fp = port_predicate(6, 80);
-	struct filter *f = filter_of(&fp, false, 1), *out[CLASSIFIER_SHARED];
+	struct filter *f = filter_of(&fp, false), *out[CLASSIFIER_SHARED];
 	uint8_t frame[64] __attribute__((aligned(8)));
 
 	(void)state;
@@ -587,7 +587,7 @@ static void F4_bytes_behind_the_frame_decide_nothing(void **state)
 
 	(void)state;
 	add(&fp, 60, 4, 0xff000000, 0x11000000);	/* only one byte counts, but the load takes four */
-	f = filter_of(&fp, false, 1);
+	f = filter_of(&fp, false);
 	assert_int_equal(classifier_insert(c, f), 0);
 	for (unsigned len = 0; len < 70; len++) {
 		uint8_t frame[72];
@@ -605,7 +605,7 @@ static void F4_bytes_behind_the_frame_decide_nothing(void **state)
 static void F5_a_lookup_changes_no_byte_of_the_packet(void **state)
 {
 	struct flow_predicate fp = port_predicate(17, 7);
-	struct filter *f = filter_of(&fp, false, 1), *out[CLASSIFIER_SHARED];
+	struct filter *f = filter_of(&fp, false), *out[CLASSIFIER_SHARED];
 	uint8_t frame[64] __attribute__((aligned(8))), before[64];
 
 	(void)state;
@@ -625,11 +625,11 @@ static void the_longest_match_wins_and_equals_are_refused(void **state)
 
 	(void)state;
 	add(&peer, 26, 4, ~0u, 0);
-	a = filter_of(&port, false, 1);
-	b = filter_of(&peer, false, 2);
-	d = filter_of(&any, false, 3);
-	again = filter_of(&port, false, 4);
-	shared = filter_of(&port, true, 4);
+	a = filter_of(&port, false);
+	b = filter_of(&peer, false);
+	d = filter_of(&any, false);
+	again = filter_of(&port, false);
+	shared = filter_of(&port, true);
 	assert_int_equal(classifier_insert(c, a) | classifier_insert(c, b) | classifier_insert(c, d), 0);
 	assert_int_equal(classifier_insert(c, again), -E_EXISTS);
 	assert_int_equal(classifier_insert(c, shared), -E_EXISTS);
@@ -648,8 +648,8 @@ static void the_longest_match_wins_and_equals_are_refused(void **state)
 	free(a), free(b), free(d), free(again), free(shared);
 }
 
-/* One owner uses up what it may; another one still gets through, and shapes in use are open to everyone. */
-static void limits_are_refused_and_bind_the_owner_first(void **state)
+/* Shapes that are in use are open to everyone; who may have how many of them is decided in flow.c. */
+static void limits_are_refused_and_the_room_is_told(void **state)
 {
 	struct filter *f[64], *other;
 	struct flow_predicate fp = port_predicate(17, 1);
@@ -660,41 +660,45 @@ static void limits_are_refused_and_bind_the_owner_first(void **state)
 	while (n < 64) {
 		fp = port_predicate(17, 1);
 		add(&fp, 40 + n / 4, 1, 1u << n % 4, 0);
-		f[n] = filter_of(&fp, false, 1);
+		f[n] = filter_of(&fp, false);
 		error = classifier_insert(c, f[n]);
 		if (error != 0)
 			break;
 		n++;
 	}
 	assert_int_equal(error, -E_LIMIT);
-	assert_int_equal(n, CLASSIFIER_OWNER_SHAPES);
+	assert_int_equal(n, CLASSIFIER_SHAPES);
+	assert_int_equal(classifier_room(c), 0);
+	assert_int_equal(classifier_shape(c, &f[n]->pred), -1);
 	audit();
-	other = filter_of(&fp, false, 2);
-	assert_int_equal(classifier_insert(c, other), 0);
-	audit();
-	fp.atom[0].value = 0x0801;		/* the same shape, now in use */
+	fp = port_predicate(17, 1);
+	fp.atom[0].value = 0x0801;
+	add(&fp, 40, 1, 1, 0);			/* a shape that is in use */
 	free(f[n]);
-	f[n] = filter_of(&fp, false, 1);
+	f[n] = filter_of(&fp, false);
 	assert_int_equal(classifier_insert(c, f[n]), 0);
-	for (unsigned i = 0; i <= n; i++) {
+	assert_int_equal(f[n]->shape, f[0]->shape);
+	audit();
+	classifier_remove(c, f[0]);		/* the other of that shape stays */
+	free(f[0]);
+	assert_int_equal(classifier_room(c), 0);
+	for (unsigned i = 1; i <= n; i++) {
 		classifier_remove(c, f[i]);
 		free(f[i]);
+		assert_int_equal(classifier_room(c), i < n ? i : CLASSIFIER_SHAPES);
 	}
-	classifier_remove(c, other);
-	free(other);
 	audit();
 
 	fp = port_predicate(17, 9);
-	for (n = 0; n < 64; n++) {
-		f[n] = filter_of(&fp, true, n / CLASSIFIER_OWNER_SHARED);
+	for (n = 0; n < CLASSIFIER_SHARED; n++) {
+		f[n] = filter_of(&fp, true);
 		assert_int_equal(classifier_insert(c, f[n]), 0);
 	}
-	other = filter_of(&fp, true, 99);
+	assert_int_equal(classifier_room(c), 0);
+	other = filter_of(&fp, true);
 	assert_int_equal(classifier_insert(c, other), -E_LIMIT);
 	classifier_remove(c, f[0]);
-	other->owner = 7;			/* has its eight already */
-	assert_int_equal(classifier_insert(c, other), -E_LIMIT);
-	other->owner = 0;
+	assert_int_equal(classifier_room(c), 1);
 	assert_int_equal(classifier_insert(c, other), 0);
 	audit();
 	free(other);
@@ -719,7 +723,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(F8_nobody_can_aim_at_a_bucket, setup, teardown),
 		cmocka_unit_test_setup_teardown(F8_ten_thousand_filters_cost_a_packet_no_more_than_ten, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_longest_match_wins_and_equals_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits_are_refused_and_bind_the_owner_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(limits_are_refused_and_the_room_is_told, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

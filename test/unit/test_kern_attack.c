@@ -63,7 +63,7 @@ static uint64_t victim_hash(void)
 		hash = (hash ^ c->type ^ (uint64_t)c->rights << 8 ^ (uint64_t)c->object << 16 ^ c->binding) * 1099511628211u;
 	}
 	hash = (hash ^ p->held ^ (uint64_t)p->guarantee << 32) * 1099511628211u;
-	return (hash ^ p->promised_on ^ (uint64_t)p->nslices << 32 ^ (uint64_t)p->state << 48) * 1099511628211u;
+	return (hash ^ p->promised_on ^ (uint64_t)p->slices.held << 32 ^ (uint64_t)p->state << 48) * 1099511628211u;
 }
 
 static struct state at_birth;
@@ -1307,19 +1307,26 @@ ATTACK(p1_more_slices_than_the_capability_covers)
 	refused(h, E_INVAL, slice_bind, SLICES_SLOT, 8, ~0ul, SIM_SLOT_SELF);
 	refused(h, E_INVAL, cap_copy, 0, SLICES_SLOT, FIRST_FREE, RIGHT_BIND, 7, 5);
 	/* Many names for four slices are four slices. */
+	refused(h, E_BUSY, slice_bind, SLICES_SLOT, 8, 4, SIM_SLOT_SELF);	/* the first environment has them yet */
+	answers(init, 0, slice_bind, SLOT_SLICES, 8, 4, 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(helper); i++) {
 		helper[i] = sim_child(h, 20);
 		answers(h, 0, cap_copy, 0, SLICES_SLOT, FIRST_FREE + 50 + i, RIGHT_BIND, 8, 4);
+		if (i > 0) {
+			/* Nor does a second name take what was bound with the first: only one above both does. */
+			refused(h, E_BUSY, slice_bind, FIRST_FREE + 50 + i, 8, 4, helper[i].slot);
+			answers(h, 0, slice_bind, SLICES_SLOT, 8, 4, 0);
+		}
 		answers(h, 0, slice_bind, FIRST_FREE + 50 + i, 8, 4, helper[i].slot);
 		answers(h, 0, slice_bind, SLICES_SLOT, 8 + i % 4, 1, SIM_SLOT_SELF);
-		sum = h->pub->nslices;
+		sum = h->pub->slices.held;
 		for (unsigned k = 0; k <= i; k++)
-			sum += helper[k].env->pub->nslices;
+			sum += helper[k].env->pub->slices.held;
 		assert_int_equal(sum, 4);
 	}
 	/* The slices go with the capability. */
 	answers(init, 0, cap_revoke, SLOT_SLICES);
-	assert_int_equal(h->pub->nslices + helper[5].env->pub->nslices, 0);
+	assert_int_equal(h->pub->slices.held + helper[5].env->pub->slices.held, 0);
 }
 
 ATTACK(p2_all_of_the_grace_every_time)

@@ -81,6 +81,7 @@ static void build_slices(void)
 {
 	slices = sim_slot(b.env);
 	answers(init, 0, cap_grant, SLOT_SLICES, b.slot, slices, RIGHTS_ALL, 8, 8);
+	answers(init, 0, slice_bind, SLOT_SLICES, 8, 8, 0);
 	answers(init, 0, slice_bind, SLOT_SLICES, 20, 4, a.slot);
 	answers(b.env, 0, slice_bind, slices, 10, 2, 0 + SIM_SLOT_SELF);
 }
@@ -462,38 +463,38 @@ static void frame_of_nobody(void)
 static void quarantine_miscounted(void) { system_info->quarantined_frames++; }
 static void waits_and_is_not_counted(void)
 {
-	revoke_want(b.env, 2);
+	revoke_want(b.env, REVOKE_PAGES, 2);
 	system_info->wanted_frames--;
 }
 static void waits_outside_of_the_queue(void)
 {
-	revoke_want(b.env, 2);
-	revoke_want(a.env, 1);
-	b.env->want_next = NULL;
+	revoke_want(b.env, REVOKE_PAGES, 2);
+	revoke_want(a.env, REVOKE_PAGES, 1);
+	b.env->want_next[REVOKE_PAGES] = NULL;
 	system_info->wanted_frames--;
 }
 static void queue_in_a_circle(void)
 {
-	revoke_want(b.env, 2);
-	b.env->want_next = b.env;
+	revoke_want(b.env, REVOKE_PAGES, 2);
+	b.env->want_next[REVOKE_PAGES] = b.env;
 }
 static void waits_for_nothing(void)
 {
-	revoke_want(b.env, 1);
+	revoke_want(b.env, REVOKE_PAGES, 1);
 	b.env->pub->wanted = 0;
 }
-static void waits_for_more_than_promised(void) { revoke_want(b.env, env_outstanding(b.env) + 1); }
+static void waits_for_more_than_promised(void) { revoke_want(b.env, REVOKE_PAGES, env_outstanding(b.env) + 1); }
 static void waits_and_dies(void)
 {
-	revoke_want(b.env, 1);
+	revoke_want(b.env, REVOKE_PAGES, 1);
 	b.env->state = b.env->pub->state = ENV_DYING;
 	b.env->gate = GATE_SHUT;
 }
 /* All but one page of b's are taken by the first environment, past the rules. */
 static void told_of_pages_that_are_not_there(void)
 {
-	revoke_want(b.env, 1);
-	b.env->granted = true;
+	revoke_want(b.env, REVOKE_PAGES, 1);
+	b.env->granted = 1u << REVOKE_PAGES;
 	b.env->pub->guarantee += system_info->free_frames;
 	init->pub->promised_on += system_info->free_frames;
 	b.env->pub->wanted = system_info->wanted_frames = system_info->free_frames + 1;
@@ -502,7 +503,22 @@ static void told_of_pages_that_are_not_there(void)
 		if (env_table[i] != NULL)
 			system_info->promised_frames += env_outstanding(env_table[i]);
 }
-static void dialogue_not_counted(void) { b.env->pub->asked = 1; }
+static void dialogue_not_counted(void)
+{
+	b.env->pub->asked = 1;
+	b.env->pub->asked_kind = REVOKE_SLICES;
+}
+static void asked_for_nothing(void)
+{
+	b.env->pub->asked = 1;
+	revoke_open++;
+}
+static void slices_passed_on_wrong(void) { b.env->pub->slices.guarantee++; }
+static void places_promised_twice(void) { init->pub->filters.guarantee++; }
+static void free_slices_miscounted(void) { slices_free++; }
+static void places_miscounted(void) { a.env->pub->filters.held++; }
+static void shape_not_charged(void) { a.env->shape_uses[0]++; }
+static void rings_miscounted(void) { a.env->pub->rings.held++; }
 static void promises_miscounted(void) { system_info->promised_frames++; }
 static void slice_of_nobody_by_somebody(void) { harts[0].slice[20].env = NULL; }
 static void slice_by_nobody(void) { harts[0].slice[20].by = NULL; }
@@ -516,7 +532,7 @@ static void slice_of_the_dead(void)
 static void slice_by_another_capability(void) { harts[0].slice[10].by = cap_a(copies[0]); }
 static void slice_outside_of_its_capability(void) { harts[0].slice[20].by = sim_cap(b.env, slices); }
 static void slice_without_the_right(void) { sim_cap(b.env, slices)->rights &= ~RIGHT_BIND; }
-static void slices_miscounted(void) { b.env->pub->nslices++; }
+static void slices_miscounted(void) { b.env->pub->slices.held++; }
 static void slice_given_to_another(void)
 {
 	harts[0].slice[10].env = a.env;
@@ -810,11 +826,18 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(waits_and_is_not_counted, "wanted == system_info->wanted_frames"),
 	C(waits_outside_of_the_queue, "wanted == all"),
 	C(queue_in_a_circle, "n++ < ENV_MAX"),
-	C(waits_for_nothing, "w->pub->wanted != 0"),
-	C(waits_for_more_than_promised, "w->pub->wanted <= env_outstanding(w)"),
+	C(waits_for_nothing, "s->wanted != 0"),
+	C(waits_for_more_than_promised, "s->wanted <= share_outstanding(s)"),
 	C(waits_and_dies, "w->state != ENV_DYING"),
-	C(told_of_pages_that_are_not_there, "!w->granted || wanted <= system_info->free_frames"),
+	C(told_of_pages_that_are_not_there, "!(w->granted & 1u << kind) || wanted <= free[kind]"),
 	C(dialogue_not_counted, "open == revoke_open"),
+	C(asked_for_nothing, "e->pub->asked_kind != REVOKE_NONE"),
+	C(slices_passed_on_wrong, "passed == share_of(e, kind)->promised_on"),
+	C(places_promised_twice, "own <= all[kind]"),
+	C(free_slices_miscounted, "nobody == slices_free"),
+	C(places_miscounted, "places == e->pub->filters.held"),
+	C(shape_not_charged, "== e->shape_uses[i]"),
+	C(rings_miscounted, "e->audit_count == e->pub->rings.held"),
 	C(promises_miscounted, "promised == system_info->promised_frames"),
 	C(slice_of_nobody_by_somebody, "(s->env == NULL) == (s->by == NULL)"),
 	C(slice_by_nobody, "(s->env == NULL) == (s->by == NULL)"),
@@ -822,8 +845,8 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(slice_by_another_capability, "s->by->type == CAP_SLICE"),
 	C(slice_outside_of_its_capability, "i >= s->by->binding >> 32"),
 	C(slice_without_the_right, "s->by->type == CAP_SLICE"),
-	C(slices_miscounted, "e->audit_count == e->pub->nslices"),
-	C(slice_given_to_another, "e->audit_count == e->pub->nslices"),
+	C(slices_miscounted, "e->audit_count == e->pub->slices.held"),
+	C(slice_given_to_another, "e->audit_count == e->pub->slices.held"),
 	C(traced_into_anothers_ring, "h->trace == trace_ring(h)"),
 	C(traced_into_what_nobody_sees, "h->trace == trace_ring(h)"),
 	C(traced_beyond_the_end, "h->trace->size"),

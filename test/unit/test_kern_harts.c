@@ -23,7 +23,7 @@ enum { PEER = 70, PEER2, PAGE, ITS_CTX, OTHER, EMPTY };
 
 static void boot_harts(unsigned n)
 {
-	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = n, .ram_bytes = 1u << 20 });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = n, .ram_bytes = (1u << 20) + (64u << 10) });
 	init = sim_init_env;
 	a = sim_child(init, 30);
 	b = sim_child(init, 30);

@@ -362,7 +362,7 @@ static void r6_nobody_is_asked_for_one_that_borrows(void **state)
 	refused(v.env, E_QUOTA, env_ask, 0, REVOKE_PAGES, 1, 0);
 	refused(r.env, E_QUOTA, env_ask, 0, REVOKE_PAGES, env_outstanding(r.env) + 1, 0);
 	assert_int_equal(revoke_open, 0);
-	assert_null(revoke_waiting);
+	assert_null(revoke_waiting[REVOKE_PAGES]);
 }
 
 /* Everything that two are promised is had from those that borrow, page by page, and not one page more. */
@@ -552,7 +552,7 @@ static void r10_dialogues_with_the_short_lived_leave_nothing(void **state)
 			if (sim_cap(r.env, i)->type == CAP_PAGE)
 				answers(r.env, 0, cap_delete, i);
 		answers(r.env, 0, env_ask, 0, REVOKE_PAGES, 0, 0);
-		assert_null(revoke_waiting);
+		assert_null(revoke_waiting[REVOKE_PAGES]);
 	}
 	assert_int_equal(init->pub->held, held);
 	assert_int_equal(init->pub->guarantee, guarantee);
@@ -727,7 +727,7 @@ static void who_waits_first_is_served_first(void **state)
 	assert_false(has_event(&s, EV_GRANT));
 	/* One that wants more than at first goes to the end. */
 	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_PAGES, 3, 0);
-	assert_true(has_event(&s, EV_GRANT) || revoke_waiting == s.env);
+	assert_true(has_event(&s, EV_GRANT) || revoke_waiting[REVOKE_PAGES] == s.env);
 	assert_true(wants(s) >= 0);
 	for (unsigned i = 1; i < 4; i++) {
 		assert_false(has_event(&r, EV_GRANT));
@@ -832,7 +832,7 @@ static void who_waits_lends_its_time(void **state)
 	answers(init, 0, slice_bind, SLOT_SLICES, 0, SLICES, 0);
 	answers(init, 0, slice_bind, SLOT_SLICES, 0, 1, r.slot);
 	must_wait(r);
-	assert_int_equal(v.env->pub->nslices, 0);
+	assert_int_equal(v.env->pub->slices.held, 0);
 	sim_call(r.env, wait, EV_GRANT, 0);
 	assert_ptr_equal(sim_current(), v.env);
 	assert_int_equal(harts[0].pub->current, r.id);

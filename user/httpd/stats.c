@@ -114,7 +114,7 @@ static void put_environment(struct text *t, const volatile struct exposed_env *e
 	env_name(e->word, name);
 	put(t, "%s{\"id\":%" PRIu32 ",\"name\":\"%s\",\"parent\":%" PRIu32 ",\"state\":\"%s\",\"pages\":%" PRIu32 ",\"guarantee\":%" PRIu32
 	    ",\"slices\":%u,\"used_us\":%" PRIu64 ",\"switches\":%" PRIu64 "}",
-	    first ? "" : ",", e->id, name, e->parent, state_name(e->state), e->held, e->guarantee, e->nslices, ticks_to_us(e->used),
+	    first ? "" : ",", e->id, name, e->parent, state_name(e->state), e->held, e->guarantee, e->slices.held, ticks_to_us(e->used),
 	    e->switches);
 }
 

@@ -97,7 +97,7 @@ void show_ps(void)
 			continue;
 		ms = e->used / (hz / 1000);
 		printf("%8" PRIu32 " %8" PRIu32 "  %-10s %7" PRIu32 " %9" PRIu32 " %6u %6" PRIu64 ".%03u  %s\n", e->id, e->parent, state_of(e),
-		       e->held, e->guarantee, e->nslices, ms / 1000, (unsigned int)(ms % 1000), show_name(e->id));
+		       e->held, e->guarantee, e->slices.held, ms / 1000, (unsigned int)(ms % 1000), show_name(e->id));
 	}
 }
 

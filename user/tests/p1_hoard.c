@@ -36,7 +36,7 @@ static void reach(void)
 	for (unsigned int i = 0; i < 32; i++) {
 		CHECK_IS(sys_cap_copy(0, slot, copy = slot_alloc(), RIGHT_BIND, info.first, info.count), 0);
 		CHECK_IS(sys_slice_bind(copy, info.first, info.count, self), 0);
-		CHECK_IS(exposed_env_of(self_env())->nslices, info.count);
+		CHECK_IS(exposed_env_of(self_env())->slices.held, info.count);
 	}
 }
 
@@ -44,7 +44,7 @@ static void reach(void)
 static void multiply(struct told *told)
 {
 	static struct proc p[MANY];
-	unsigned int n = 0, sum = exposed_env_of(self_env())->nslices;
+	unsigned int n = 0, sum = exposed_env_of(self_env())->slices.held;
 	struct child c = { .name = "p1_hoard", .role = "spin", .pages = 60 };
 	int err = 0;
 
@@ -54,9 +54,9 @@ static void multiply(struct told *told)
 	for (unsigned int i = 0; i < n; i++)
 		MUST(sys_slice_bind(slot, info.first + i % info.count, 1, p[i].env));
 	MUST(sys_slice_bind(slot, info.first, 4, self));
-	sum = exposed_env_of(self_env())->nslices;
+	sum = exposed_env_of(self_env())->slices.held;
 	for (unsigned int i = 0; i < n; i++)
-		sum += exposed_env_of(p[i].id)->nslices;
+		sum += exposed_env_of(p[i].id)->slices.held;
 	CHECK_IS(sum, info.count);
 	told->helpers = n;
 }
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < ENV_MAX; i++) {
 		const volatile struct exposed_env *e = exposed_env(i);
 
-		all += e->state != ENV_FREE && (e->id == c.p[0].id || e->parent == c.p[0].id) ? e->nslices : 0;
+		all += e->state != ENV_FREE && (e->id == c.p[0].id || e->parent == c.p[0].id) ? e->slices.held : 0;
 	}
 	CHECK_IS(all, LANE_SLICES);
 	contest_end(&c);

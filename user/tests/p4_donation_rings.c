@@ -53,7 +53,7 @@ static __attribute__((noreturn)) void head(void)
 	CHECK_IS(proc_end(&dead), 0);
 	CHECK_IS(sys_yield(gone), -E_NOCAP);
 	CHECK_IS(sys_yield(start_block()->self_slot), 0);
-	CHECK_IS(exposed_env_of(member[0].id)->nslices, 0);
+	CHECK_IS(exposed_env_of(member[0].id)->slices.held, 0);
 	next = member[0].env;
 	told->failures += (uint64_t)failures;
 	told->ready = 1;
