@@ -30,12 +30,13 @@ lint: python      ## compile the kernel with the second compiler, clang 14
 	@$(PYTHON) $(H)/runtests.py clang
 coverage: python  ## which lines and branches of the kernel the unit tests reach; V=1 names the lines that never ran
 	@$(PYTHON) $(H)/coverage.py
-bench: python     ## measure in instructions: a table, and build/bench.json
+bench: python     ## measure in instructions: tables, build/bench.json, docs/pictures/revocation.svg
 	@$(PYTHON) $(H)/run.py bench
 trace: python     ## run a program, PROG=NAME[:ARGUMENT...], with everything traced: build/trace.json for Perfetto, and a summary
 	@$(PYTHON) $(H)/run.py trace
-figures: python   ## draw the pictures of the book that come from a trace: docs/pictures
+figures: python   ## draw the pictures of the book from a trace and from measurements: docs/pictures
 	@$(PYTHON) $(H)/figures.py shares docs/pictures/shares.svg
+	@$(PYTHON) $(H)/revocation.py docs/pictures/revocation.svg
 count: python     ## lines of code per room; the kernel must stay below 8000
 	@$(PYTHON) $(H)/count.py
 doctor: python    ## each tool: found, wanted, how to get it; and a boot test

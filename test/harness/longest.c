@@ -7,6 +7,10 @@
  *
  * -plugin longest.so,symbols=FILE,out=FILE. Lines of symbols: "entry ADDRESS", "name ADDRESS NAME", "wait ADDRESS END", "idle ADDRESS
  * END". Lines of out: "NAME STAYS LONGEST FIRMWARE WAIT", each the most. The header of the interface is not packaged; what is used of it is declared here.
+ *
+ * A program may mark a part of its run: slti zero, zero, 1 begins it, slti zero, zero, 2 ends it, instructions that do nothing. For each part
+ * there is a line "(marked) PROGRAM KERNEL FIRMWARE", before the others: what was executed meanwhile, on all harts, in programs, in
+ * the kernel and in the firmware.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -25,6 +29,7 @@ EXPORT int qemu_plugin_version = 1;
 
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned int, void *), int, void *);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned int, void *), int, void *);
 void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
@@ -38,6 +43,8 @@ EXPORT int qemu_plugin_install(plugin_id, const void *, int, char **);
 #define WAITS	8
 #define SRET	0x10200073u
 #define WFI	0x10500073u
+#define MARK(n)	(0x00002013u | (n) << 20)
+#define MARKS	1024
 
 static struct name {
 	uint64_t address;
@@ -54,6 +61,12 @@ static struct stay {
 	struct name *name;
 	uint64_t n, firmware, waited;
 } stay[HARTS];
+
+/* What was executed since the beginning, and at the marks. */
+static struct sum {
+	uint64_t program, kernel, firmware;
+} sum, marked_since, marked[MARKS];
+static unsigned int nmarked;
 
 /* A block of instructions that are executed one after the other. */
 struct block {
@@ -80,6 +93,7 @@ static void executed(unsigned int hart, void *data)
 
 	if (b->begins)
 		*s = (struct stay){ .in = true, .name = name };
+	*(!s->in ? &sum.program : b->firmware ? &sum.firmware : &sum.kernel) += b->n;
 	if (!s->in)
 		return;
 	*(b->firmware ? &s->firmware : b->waits ? &s->waited : &s->n) += b->n;
@@ -89,6 +103,21 @@ static void executed(unsigned int hart, void *data)
 		finish(s, hart % HARTS);
 	if (b->idles)
 		s->in = true;		/* what follows the wfi is the next one */
+}
+
+/* The marks lie in blocks that are counted as a whole: a few instructions more or less of the program. */
+static void mark_begin(unsigned int hart, void *data)
+{
+	(void)hart, (void)data;
+	marked_since = sum;
+}
+
+static void mark_end(unsigned int hart, void *data)
+{
+	(void)hart, (void)data;
+	if (nmarked < MARKS)
+		marked[nmarked++] = (struct sum){ .program = sum.program - marked_since.program, .kernel = sum.kernel - marked_since.kernel,
+						  .firmware = sum.firmware - marked_since.firmware };
 }
 
 static void translated(plugin_id id, struct qemu_plugin_tb *tb)
@@ -116,6 +145,8 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 		if (qemu_plugin_insn_size(insn) == 4)
 			memcpy(&word, qemu_plugin_insn_data(insn), 4);
 		b->ends |= word == SRET && first >> 63;
+		if (word == MARK(1u) || word == MARK(2u))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, word == MARK(1u) ? mark_begin : mark_end, 0, NULL);
 		b->idles |= word == WFI && first >= idle_from && first < idle_end;
 	}
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, 0, b);
@@ -126,6 +157,8 @@ static void tell(plugin_id id, void *data)
 	FILE *f = fopen(out, "w");
 
 	(void)id, (void)data;
+	for (unsigned int i = 0; f != NULL && i < nmarked; i++)
+		fprintf(f, "(marked) %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", marked[i].program, marked[i].kernel, marked[i].firmware);
 	for (unsigned int i = 0; f != NULL && i < names; i++) {
 		uint64_t stays = 0, longest = 0, firmware = 0, wait = 0;
 

@@ -25,6 +25,7 @@ SECONDS = 120
 # What a stay is named after, besides sys_*: (function, name). Interrupts and exceptions have no call.
 OTHERS = {"page_delete": "cap_delete", "slice_timer": "(timer)", "slice_told": "(other hart)", "console_interrupt": "(device)",
           "upcall_fault": "(exception)", "arch_fp_wake": "(floating point)"}
+MARKED = "(marked)"
 WAITS = ("lock_wait", "arch_relax", "harts_gather")
 
 
@@ -53,16 +54,26 @@ def symbol_lines(tree):
     yield f"idle {at['arch_wait_for_work']:x} {end['arch_wait_for_work']:x}"
 
 
+def extra(so, table, out):
+    """Options of the emulator: the plugin reads the file `table` and writes the file `out` at the end."""
+    return ["-plugin", f"{so},symbols={table},out={out}"]
+
+
+def read(text):
+    """What the plugin wrote: {call: [stays, longest, firmware, wait]}, and for each marked part (program, kernel, firmware)."""
+    rows = [(words[0], [int(n) for n in words[1:]]) for words in map(str.split, text.splitlines())]
+    return {name: row for name, row in rows if name != MARKED}, [tuple(row) for name, row in rows if name == MARKED]
+
+
 def run(so, table, name, harts, settings=None):
-    """{call: [stays, longest, longest wait]} of one guest test."""
+    """{call: [stays, longest, firmware, wait]} of one guest test."""
     with tempfile.NamedTemporaryFile("r", suffix=".txt") as out:
-        extra = ["-plugin", f"{so},symbols={table},out={out.name}"]
-        with qemu.Machine(**(settings or {"append": f"test={name}"}), harts=harts, extra=extra) as machine:
+        with qemu.Machine(**(settings or {"append": f"test={name}"}), harts=harts, extra=extra(so, table, out.name)) as machine:
             try:
                 machine.wait(SECONDS)
             except qemu.MachineError:
                 return {}           # it says nothing about time; the tests themselves are runtests.py's matter
-        return {line.split()[0]: [int(n) for n in line.split()[1:]] for line in out.read().splitlines()}
+        return read(out.read())[0]
 
 
 def measure(names, harts=1, jobs=1):

@@ -4,7 +4,7 @@
   qemu         a terminal on the guest's console; the guest's exit code is ours
   serve        no terminal: one JSON line on stdout when the system answers, then until SIGTERM
   test NAME    the guest test tests/NAME: its verdict is the exit code
-  bench        the benchmarks: a table, and build/bench.json
+  bench        the benchmarks: tables, build/bench.json, docs/pictures/revocation.svg
   trace NAME   run that program with everything traced: build/trace.json for a viewer, and a summary
   qemu-gdb     like qemu, stopped at the first instruction and waiting for gdb
   gdb          attach gdb to a machine started by qemu-gdb (--prog NAME stops in the main of that program)
@@ -31,6 +31,7 @@ import common
 import console
 import longest
 import qemu
+import revocation
 import runtests
 import tools
 import traces
@@ -234,11 +235,13 @@ def command_bench(args):
     figures.update(four_harts_figures(args))
     for name in ("paper_vm", "paper_vm_inverted"):
         figures.update(library_figures(args, name))
+    figures.update(revocation.measure(args.budget or 300))
     figures.update(side_by_side_figures(args))
     stays = longest.measure(runtests.guest_names(args.tree), jobs=min(2, os.cpu_count() or 1))
     figures.update({f"longest_{call}": stay["longest"] for call, stay in stays.items() if call[0] != "("})
-    print(bench.table(figures), bench.harts(figures), bench.longest(longest.table(stays, 12)), bench.paper(figures), sep="\n\n")
-    print(f"written: {relative(bench.write(figures))}")
+    print(bench.table(figures), bench.harts(figures), bench.longest(longest.table(stays, 12)), revocation.table(figures), bench.paper(figures),
+          sep="\n\n")
+    print(f"written: {relative(bench.write(figures))}, {relative(revocation.picture(figures, revocation.PICTURE))}")
     return PASS
 
 

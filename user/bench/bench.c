@@ -90,9 +90,15 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "peer") == 0)
 		return bench_peer(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "revoke") == 0)
+		return bench_revoke_peer(argv[2]);
 	/* From here on the stack is there: with a handler of paths.S nobody brings in a page of it. */
 	MUST(vm_touch((char *)__builtin_frame_address(0) - 16 * PAGE_SIZE, 16 * PAGE_SIZE));
 	empty = path_nothing();
+	if (argc > 1) {
+		(strcmp(argv[1], "flight") == 0 ? bench_flight : bench_revoke)();
+		return 0;
+	}
 	area_open();
 	bench_control();
 	bench_memory();

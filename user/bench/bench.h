@@ -42,6 +42,7 @@
 #include <stdint.h>
 
 #include "exos_calls.h"
+#include "proc.h"
 #include "vm.h"
 
 /* ---- bench.c ---- */
@@ -107,6 +108,10 @@ void bench_control(void);
 void bench_net(void);
 void bench_ipc(void);
 int bench_peer(const char *role);	/* the other side of bench_ipc(), in a program of its own */
+void bench_self(struct spawn *s);	/* this program's file, to start it again */
+void bench_revoke(void);
+void bench_flight(void);
+int bench_revoke_peer(const char *role);
 
 /* ---- paths.S: each returns the difference of instret around its path ---- */
 

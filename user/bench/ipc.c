@@ -12,7 +12,6 @@
 #include "cpio.h"
 #include "pct.h"
 #include "pipe.h"
-#include "proc.h"
 #include "rpc.h"
 #include "start.h"
 #include "thread.h"
@@ -125,15 +124,17 @@ int bench_peer(const char *role)
 	return 0;
 }
 
-/* This program's file. */
-static void find_self(struct spawn *s)
+void bench_self(struct spawn *s)
 {
 	const struct start_grant *g = start_grant("archive");
-	char *at = vm_reserve(g->count * LARGE, LARGE);
+	static char *at;
 	struct cpio_entry e;
 
-	for (uint32_t i = 0; i < g->count; i++)
-		MUST(vm_superpage(g->slot + i, at + i * LARGE, PROT_R));
+	if (at == NULL) {
+		at = vm_reserve(g->count * LARGE, LARGE);
+		for (uint32_t i = 0; i < g->count; i++)
+			MUST(vm_superpage(g->slot + i, at + i * LARGE, PROT_R));
+	}
 	MUST(cpio_find(at, g->value, "bench/bench", &e) == 1 ? 0 : -E_INVAL);
 	s->elf = e.data;
 	s->elf_bytes = e.size;
@@ -191,7 +192,7 @@ static void peer_start(const char *role)
 	struct spawn s = { .argv = argv, .guarantee = 256, .grants = grants, .ngrants = 2, .slices = start_slot("slices"), .first = 40,
 			   .count = 1, .stopped = true };
 
-	find_self(&s);
+	bench_self(&s);
 	memset(memory, 0, 2 * HALF);
 	MUST(proc_spawn(&s, &peer));
 }

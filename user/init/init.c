@@ -305,7 +305,7 @@ int main(int argc, char **argv)
 	if (trace != NULL)
 		run_trial("bin/tracer", "tracer", trace);
 	if (bench != NULL)
-		run_trial("bench/bench", "bench", NULL);
+		run_trial("bench/bench", "bench", *bench == '=' ? bench + 1 : NULL);
 	make_net_page();
 	slices_begin();
 	leave_to_borrow();

@@ -1,7 +1,7 @@
 /*
  * trial.c - one program with every right there is: a guest test, the benchmarks or the tracer
  *
- * Boot argument test=NAME runs tests/NAME, bench runs bench/bench, trace=NAME lets bin/tracer run that program. The program gets copies of the root capabilities and nearly all of
+ * Boot argument test=NAME runs tests/NAME, bench runs bench/bench, bench=ARGUMENT with that, trace=NAME lets bin/tracer run that program. The program gets copies of the root capabilities and nearly all of
  * memory and time, and may borrow. Its exit status is the verdict: 0 pass, 77 skip, anything else fail.
  */
 #include <exos/boot.h>
