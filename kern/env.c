@@ -245,7 +245,7 @@ static bool destroy_begin(struct env *e)
 	console_forget(e);
 	drop_uarea(e);
 	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
-		revoke_want(e, kind, 0);
+		revoke_took(e, kind, ~0u);
 	e->drop_cursor = e->nslots;
 	return true;
 }
@@ -352,7 +352,8 @@ int env_destroy_step(struct env *e)
 	revoke_no_more(e);
 	if (e->parent != NULL) {
 		for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
-			env_move_guarantee(e, e->parent, kind, share_of(e, kind)->guarantee);
+			if (share_of(e, kind)->guarantee != 0)
+				env_move_guarantee(e, e->parent, kind, share_of(e, kind)->guarantee);
 		*e->sibling_link = e->sibling;
 		if (e->sibling != NULL)
 			e->sibling->sibling_link = e->sibling_link;

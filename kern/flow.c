@@ -5,7 +5,6 @@
  * in filter.c alone.
  */
 #include "kern/flow.h"
-#include "kern/charge.h"
 #include "kern/env.h"
 #include "kern/expose.h"
 #include "kern/frame.h"
@@ -52,7 +51,7 @@ static int admit(struct env *e, const struct predicate *p, bool shared)
 
 	if (s->held + n > share_own(s) + PLACES_BORROWED)
 		return -E_QUOTA;
-	return shape < 0 || shared ? revoke_admit(e, REVOKE_FILTERS, n) : 0;
+	return shape < 0 || shared ? revoke_admit(e, REVOKE_FILTERS, n, true) : 0;
 }
 
 void filter_unbind(struct bound_filter *b)

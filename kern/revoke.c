@@ -2,7 +2,6 @@
  * revoke.c - who is asked for what is lent, and what is taken when it does not answer
  */
 #include "kern/revoke.h"
-#include "kern/charge.h"
 #include "kern/ctx.h"
 #include "kern/flow.h"
 #include "kern/frame.h"
@@ -17,7 +16,7 @@
 #define ANSWER_PAGES	4	/* and a slice more for so many pages; */
 #define ANSWER_WALL	4	/* so many times that, and a round of the vector, in wall time */
 #define TAKE_BUDGET	32	/* capabilities that one step takes, */
-#define SWEEP_BUDGET	4096	/* and frames that it looks at; */
+#define SWEEP_BUDGET	2048	/* and frames that it looks at; */
 #define OFFER_LOOKS	8	/* an entry of the victim's list counts as so many */
 
 uint32_t revoke_open;
@@ -60,12 +59,11 @@ void revoke_want(struct env *e, unsigned kind, uint32_t n)
 	revoke_open += (revoke_waiting[kind] != NULL) - waited;
 }
 
-void revoke_took(struct env *e, unsigned kind, uint32_t n)
+void revoke_took_some(struct env *e, unsigned kind, uint32_t n)
 {
 	const struct exposed_share *s = share_of(e, kind);
 
-	if (s->wanted != 0)
-		revoke_want(e, kind, least(excess(s->wanted, n), share_outstanding(s)));
+	revoke_want(e, kind, least(excess(s->wanted, n), share_outstanding(s)));
 }
 
 static uint32_t free_of(unsigned kind)
@@ -82,7 +80,7 @@ static uint32_t free_of(unsigned kind)
 	}
 }
 
-void revoke_freed(unsigned kind)
+void revoke_grant(unsigned kind)
 {
 	uint32_t need = 0;
 
@@ -104,11 +102,11 @@ int revoke_demand(struct env *e, unsigned kind, uint32_t n)
 	return s->wanted != 0 ? -E_AGAIN : -E_NOMEM;
 }
 
-int revoke_admit(struct env *e, unsigned kind, uint32_t n)
+int revoke_admit(struct env *e, unsigned kind, uint32_t n, bool waits)
 {
 	if (n == 0 || free_of(kind) >= n + revoke_ahead(e, kind))
 		return 0;
-	return share_outstanding(share_of(e, kind)) < n ? -E_QUOTA : revoke_demand(e, kind, n);
+	return !waits || share_outstanding(share_of(e, kind)) < n ? -E_QUOTA : revoke_demand(e, kind, n);
 }
 
 /* What those who wait miss, and what is not on its way. */
@@ -287,8 +285,9 @@ static bool take_cap(struct env *e, struct cap *c, unsigned most, unsigned *budg
 		if (kind != REVOKE_RINGS)
 			return false;
 		ring_at(c)->ending = true;
-		*budget = 0;
+		*budget = 1;			/* enough for this step */
 		if (ring_end(page) != 0) {
+			*budget = 0;
 			e->take_cursor--;
 			return false;
 		}

@@ -17,6 +17,7 @@
 #ifndef KERN_REVOKE_H
 #define KERN_REVOKE_H
 
+#include "kern/charge.h"
 #include "kern/env.h"
 
 extern uint32_t revoke_open;		/* dialogues: environments that are asked, and one more for each kind that somebody waits for */
@@ -27,14 +28,27 @@ uint32_t revoke_ahead(const struct env *e, unsigned kind);
 /* e waits for so many from now on; 0: for none. */
 void revoke_want(struct env *e, unsigned kind, uint32_t n);
 /* e has got n of what is free, or its guarantee has changed: it waits for so many less, and for no more than it is promised. */
-void revoke_took(struct env *e, unsigned kind, uint32_t n);
+void revoke_took_some(struct env *e, unsigned kind, uint32_t n);
+static inline void revoke_took(struct env *e, unsigned kind, uint32_t n)
+{
+	if (share_of(e, kind)->wanted != 0)
+		revoke_took_some(e, kind, n);
+}
 /* e lacks n that it is promised: it waits, and others are asked. -E_AGAIN; -E_NOMEM: it is promised none. */
 int revoke_demand(struct env *e, unsigned kind, uint32_t n);
-/* May e take n of what is free? Slices and filters. 0; -E_AGAIN: it waits now; -E_QUOTA: they are kept for others, or not there. */
-int revoke_admit(struct env *e, unsigned kind, uint32_t n);
+/*
+ * May e take n of what is free? Slices and filters. 0; -E_QUOTA: they are kept for others, or not there; -E_AGAIN, only if it `waits`: they
+ * are promised to it, so it waits for them now.
+ */
+int revoke_admit(struct env *e, unsigned kind, uint32_t n, bool waits);
 void revoke_step(void);
 /* Something has become free: is it enough for somebody? */
-void revoke_freed(unsigned kind);
+void revoke_grant(unsigned kind);
+static inline void revoke_freed(unsigned kind)
+{
+	if (revoke_waiting[kind] != NULL)
+		revoke_grant(kind);
+}
 /* A step, at the expense of the first that waits. */
 void revoke_tick(struct hart *h);
 /* e sleeps: if it waits for something, its time goes to the one that was asked last and has no slices. NULL: there is none. */

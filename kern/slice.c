@@ -378,7 +378,8 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 
 	if (!may_rebind(self, c, first, count, &unbound))
 		return -E_BUSY;
-	if (e != NULL && (err = revoke_admit(e, REVOKE_SLICES, unbound)) != 0)
+	/* Only who may act for it makes it wait. */
+	if (e != NULL && (err = revoke_admit(e, REVOKE_SLICES, unbound, env_operand(self, env, RIGHT_CONTROL, &err) != NULL)) != 0)
 		return err;
 
 	for (unsigned at = first; at < first + count; at++)

@@ -342,7 +342,7 @@
 	 * Result: 0. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL, E_DEAD; E_BUSY: one of them is bound to another environment, through a capability that is \
 	 * neither this one nor descends from it; E_AGAIN: slices of nobody are kept for others, and the environment, which is promised so \
-	 * many, waits for them now; E_QUOTA: they are kept, and it is not promised so many. \
+	 * many, waits for them now; E_QUOTA: they are kept, and it is not promised so many, or the caller has no CONTROL. \
 	 * Notes: whoever may revoke a binding may replace it. A run of slices that has begun ends when it was to end. \
 	 */ \
 	X(slice_bind, 4, unsigned long, slot, unsigned long, first, unsigned long, count, unsigned long, env) \

@@ -158,6 +158,22 @@ static void slices_that_are_given_are_kept_for_who_waits(void **state)
 	assert_int_equal(revoke_open, 0);
 }
 
+/* Who may only give time to another does not speak for it. */
+static void r6_nobody_is_made_to_wait_by_a_stranger(void **state)
+{
+	unsigned name = sim_slot(v.env);
+
+	(void)state;
+	answers(init, 0, cap_grant, r.slot, v.slot, name, RIGHT_YIELD, 0, 0);
+	answers(init, 0, env_set, hoarder[0].slot, ENV_GUARANTEE, 10, REVOKE_SLICES);
+	answers(hoarder[0].env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 10, 0);
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 4, 0);
+	refused(v.env, E_QUOTA, slice_bind, v_slices, FIRST, 1, name);
+	assert_int_equal(r.env->pub->slices.wanted, 0);
+	answers(init, -E_AGAIN, slice_bind, SLOT_SLICES, FIRST, 1, r.slot);
+	assert_int_equal(r.env->pub->slices.wanted, 1);
+}
+
 /* By deleting the capability a victim gives up all that was bound through it. */
 static void deleting_the_capability_is_an_answer(void **state)
 {
@@ -570,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_slice_is_not_taken_from_under_its_owner),
 		T(slices_that_are_given_are_kept_for_who_waits),
+		T(r6_nobody_is_made_to_wait_by_a_stranger),
 		T(deleting_the_capability_is_an_answer),
 		T(r1_slices_are_taken_from_the_last_and_told),
 		T(its_list_names_the_slices_that_go_first),
