@@ -16,7 +16,7 @@
 #define ANSWER_PAGES	4	/* and a slice more for so many pages; */
 #define ANSWER_WALL	4	/* so many times that, and a round of the vector, in wall time */
 #define TAKE_BUDGET	32	/* capabilities that one step takes, */
-#define SWEEP_BUDGET	2048	/* and frames that it looks at; */
+#define SWEEP_BUDGET	4096	/* and frames that it looks at; */
 #define OFFER_LOOKS	8	/* an entry of the victim's list counts as so many */
 
 uint32_t revoke_open;
@@ -213,21 +213,25 @@ static struct env *holder(const struct cap *c)
 	return env_at(frame_of(kva_page(c))->parent);
 }
 
-/*
- * Take a frame from e, if it pays for it, it can be taken, and no more than `most` breaks: 0 no binding, 1 one, 2 any number. This is where a page goes to a disk block that
- * was named for it, once the kernel has disks: before its capabilities go.
- */
-static bool take_frame(struct env *e, ppn_t ppn, unsigned most, unsigned *budget)
+/* Can the frame be taken from e, who pays for it, without breaking more than `most`: 0 no binding, 1 one, 2 any number? */
+static bool takeable(const struct env *e, ppn_t ppn, unsigned most)
+{
+	const struct frame *f = frame_of(ppn);
+	const struct cap *c = priv_of(ppn)->caps.head;
+
+	return f->owner == e->id && (most == 2 || (f->type != FRAME_TABLE && f->ncaps <= 1 && (c == NULL || c->binding == 0 || most == 1))) &&
+	       !frame_fixed(ppn);
+}
+
+/* This is where a page goes to a disk block that was named for it, once the kernel has disks: before its capabilities go. */
+static noinline bool take_frame(ppn_t ppn, unsigned *budget)
 {
 	struct frame *f = frame_of(ppn);
 	const bool table = f->type == FRAME_TABLE;
 	const struct cap *c = priv_of(ppn)->caps.head;
-	const unsigned breaks = table || f->ncaps > 1 ? 2 : c != NULL && c->binding != 0;
 	uint64_t place = 0;
 	unsigned cost = table ? priv_of(ppn)->live : f->ncaps;
 
-	if (f->owner != e->id || frame_fixed(ppn) || breaks > most)
-		return false;
 	if (table) {
 		place = table_place(ppn);
 		table_tear(ppn);	/* at once, for it is one of leaves */
@@ -259,16 +263,13 @@ static bool take_slice(struct env *e, struct hart *h, unsigned at, const struct 
 	return true;
 }
 
-/* What e holds through c, if it is of the kind that is asked for. Filters and rings end, and their pages stay. */
-static bool take_cap(struct env *e, struct cap *c, unsigned most, unsigned *budget)
+/* What e holds through c, which is not a page, if it is of the kind that is asked for. Filters and rings end, and their pages stay. */
+static noinline bool take_object(struct env *e, struct cap *c, unsigned *budget)
 {
 	const unsigned kind = e->pub->asked_kind;
 	ppn_t page = c->object;
 
 	switch (c->type) {
-	case CAP_PAGE:
-	case CAP_TABLE:
-		return kind == REVOKE_PAGES && take_frame(e, page, most, budget);
 	case CAP_SLICE:
 		for (unsigned at = c->binding >> 32, end = at + (uint32_t)c->binding; kind == REVOKE_SLICES && at < end; at++)
 			if (take_slice(e, &harts[page], at, c)) {
@@ -301,6 +302,13 @@ static bool take_cap(struct env *e, struct cap *c, unsigned most, unsigned *budg
 	return true;
 }
 
+static bool take_cap(struct env *e, struct cap *c, unsigned most, unsigned *budget)
+{
+	if (e->pub->asked_kind != REVOKE_PAGES)
+		return take_object(e, c, budget);
+	return (c->type == CAP_PAGE || c->type == CAP_TABLE) && takeable(e, c->object, most) && take_frame(c->object, budget);
+}
+
 /*
  * Look at the next place in the order in which e loses. First what its own list names. Then slices from the last one of the last hart down;
  * filters and rings in its table, from the last slot down, so that what it gave low slots goes last; pages in the same order three times, for what is
@@ -329,7 +337,7 @@ static bool take_next(struct env *e, unsigned *budget)
 	at += first_ppn - passes * e->nslots;
 	if (kind != REVOKE_PAGES || at == end_ppn - 1)
 		e->take_cursor = 0;
-	return kind == REVOKE_PAGES && take_frame(e, at, 2, budget);
+	return kind == REVOKE_PAGES && takeable(e, at, 2) && take_frame(at, budget);
 }
 
 /* Take a piece of what e owes. */
