@@ -126,9 +126,12 @@ __attribute__((unused)) static uint64_t random_next(uint64_t *state)
 	return *state = x;
 }
 
-/* Wait in steps of a millisecond until cond holds, two seconds at most. */
+/* The time until which what must come is awaited: the host of the emulator may be busy, and a hart stand still for a while. */
+#define PATIENCE deadline_us(20000000)
+
+/* Wait in steps of a millisecond until cond holds, but no longer than that. */
 #define AWAIT(cond) do { \
-		unsigned long await_end = deadline_us(2000000); \
+		unsigned long await_end = PATIENCE; \
 		while (!(cond) && time_now() < await_end) \
 			sys_wait(0, deadline_us(1000)); \
 	} while (0)

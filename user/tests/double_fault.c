@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	grant.slot = test_page(&va, PROT_R | PROT_W);
 	shared = va;
 	MUST(child(&c, &p));
-	CHECK_IS(proc_wait(&p, deadline_us(3000000), &status), PROC_DOUBLE_FAULT);
+	CHECK_IS(proc_wait(&p, PATIENCE, &status), PROC_DOUBLE_FAULT);
 	CHECK_IS(sys_env_regs(p.env, 0, &regs), 0);
 	CHECK_IS(regs.cause, 15);
 	CHECK_IS(regs.tval, HOLE);
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	regs.x[2 - 1] = LAYOUT_STACK_END - 64;
 	CHECK_IS(sys_env_regs(p.env, 1, &regs), 0);
 	CHECK_IS(proc_run(&p), 0);
-	CHECK_IS(proc_wait(&p, deadline_us(3000000), &status), PROC_EXITED);
+	CHECK_IS(proc_wait(&p, PATIENCE, &status), PROC_EXITED);
 	CHECK_IS(status, 7);
 	CHECK_IS(proc_end(&p), 0);
 	return verdict();

@@ -59,7 +59,7 @@ static void start(const char *what, unsigned int hart, struct proc *p)
 
 	event_clear(READY);
 	MUST(child(&c, p));
-	CHECK_IS(sys_wait(READY, deadline_us(3000000)), READY);
+	CHECK_IS(sys_wait(READY, PATIENCE), READY);
 }
 
 /* On the other hart it cannot be stopped in one step: it is told, and asked again. */
@@ -127,11 +127,11 @@ int main(int argc, char **argv)
 		for (int k = 0; k < 30; k++) {
 			event_clear(DONE);
 			CHECK_IS(r = sys_notify(q.env, EV_USER(5)), 0);
-			CHECK_IS(r = sys_wait(DONE, deadline_us(2000000)), DONE);
+			CHECK_IS(r = sys_wait(DONE, PATIENCE), DONE);
 			if (r != (long)DONE)
 				break;
 		}
-		CHECK_IS(proc_wait(&q, deadline_us(2000000), NULL), PROC_EXITED);
+		CHECK_IS(proc_wait(&q, PATIENCE, NULL), PROC_EXITED);
 		CHECK_IS(proc_end(&q), 0);
 	}
 

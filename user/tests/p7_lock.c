@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 		printf(" %lu", shared->of[i].done - before[i]);
 	printf("\n");
 	for (unsigned int i = 1; i < n; i++) {
-		CHECK_IS(proc_wait(&p[i], deadline_us(20000000), NULL), PROC_EXITED);
+		CHECK_IS(proc_wait(&p[i], PATIENCE, NULL), PROC_EXITED);
 		CHECK_IS(shared->of[i].wrong, 0);
 		CHECK_IS(proc_end(&p[i]), 0);
 	}

@@ -8,7 +8,7 @@
  * arrives at this very instruction. Inside the resume range the pc must now be at its start with the pending bit set; before it only the
  * bit. Then the child goes on, must find its registers whole, and must have been told of the event exactly once.
  */
-/* guest: harts=1,2 */
+/* guest: harts=1,2 icount=5 */
 #include "check.h"
 
 #define GO	EV_USER(1)	/* to the child: next round */
@@ -137,7 +137,7 @@ static uint16_t put(const char *at, uint16_t half)
 /* Until the child has stopped (true) or is ready for the next round (false). */
 static bool stopped(void)
 {
-	unsigned long deadline = deadline_us(2000000);
+	unsigned long deadline = PATIENCE;
 
 	for (;;) {
 		event_clear(EV_CHILD);

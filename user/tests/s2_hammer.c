@@ -108,7 +108,7 @@ static void set_to(enum work work)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	order.work = work;
 	from = order.steps;
-	for (unsigned long end = time_now() + 2 * exposed_system()->timebase_hz; order.steps < from + 3 && time_now() < end;)
+	for (unsigned long end = PATIENCE; order.steps < from + 3 && time_now() < end;)
 		turn();
 	CHECK(order.steps >= from + 3);
 	CHECK_IS(order.wrong, 0);
@@ -121,7 +121,7 @@ static bool again(unsigned int *round, unsigned long began, const unsigned int s
 	unsigned long spent = time_now() - began, hz = exposed_system()->timebase_hz;
 	bool both = seen[0] > 0 && seen[1] > 0;
 
-	if (failures > 0 || (both && (*round >= ROUNDS || spent > hz / 1000 * TIME_MS)) || spent > 8 * hz)
+	if (failures > 0 || (both && (*round >= ROUNDS || spent > hz / 1000 * TIME_MS)) || spent > 20 * hz)
 		return false;
 	turn();
 	++*round;
@@ -377,7 +377,7 @@ static void lent_and_taken_back(void)
 			r = sys_cap_delete(copy);
 			CHECK(r == 0 || r == -E_NOCAP);
 		} else	/* it goes with its origin */
-			for (unsigned long end = deadline_us(2000000); sys_cap_info(copy, &info) == 0 && time_now() < end;)
+			for (unsigned long end = PATIENCE; sys_cap_info(copy, &info) == 0 && time_now() < end;)
 				turn();
 		CHECK_IS(sys_cap_delete(copy), -E_NOCAP);
 	}

@@ -21,13 +21,6 @@ struct work {
 	} of[HARTS];
 };
 
-/* However busy the host is: this is no test of how fast. */
-#define PATIENT(cond) do { \
-		unsigned long patient_end = deadline_us(20000000); \
-		while (!(cond) && time_now() < patient_end) \
-			sys_wait(0, deadline_us(1000)); \
-	} while (0)
-
 static struct work *work;
 static unsigned int me;
 
@@ -82,7 +75,7 @@ static __attribute__((noreturn)) void role(const char *name)
 			sys_wait(EV_USER(8), 0);
 	}
 	if (step == transfers)
-		PATIENT(pct_call(start_slot("server"), 0, &m) == 0);
+		AWAIT(pct_call(start_slot("server"), 0, &m) == 0);
 	step();
 	work->of[me].done = 0;
 	__atomic_store_n(&work->of[me].ready, 2, __ATOMIC_RELEASE);
@@ -128,16 +121,16 @@ static void measure(const char *name, const char *key, unsigned int slot)
 	for (unsigned int i = 0; i < n; i++) {
 		if (serve) {
 			start("serve", i, slot, 0, &server[i], 40);
-			PATIENT(__atomic_load_n(&work->of[i].ready, __ATOMIC_ACQUIRE) == 1);
+			AWAIT(__atomic_load_n(&work->of[i].ready, __ATOMIC_ACQUIRE) == 1);
 		}
 		start(name, i, slot, serve ? server[i].env : 0, &worker[i], 10);
-		PATIENT(__atomic_load_n(&work->of[i].ready, __ATOMIC_ACQUIRE) == 2);
+		AWAIT(__atomic_load_n(&work->of[i].ready, __ATOMIC_ACQUIRE) == 2);
 		CHECK_IS(work->of[i].ready, 2);
 	}
 	work->until = time_now() + TICKS;
 	__atomic_store_n(&work->go, 1, __ATOMIC_RELEASE);
 	for (unsigned int i = 0; i < n; i++) {
-		CHECK_IS(proc_wait(&worker[i], deadline_us(20000000), NULL), PROC_EXITED);
+		CHECK_IS(proc_wait(&worker[i], PATIENCE, NULL), PROC_EXITED);
 		CHECK(work->of[i].done > 0);
 		CHECK_IS(work->of[i].wrong, 0);
 		total += work->of[i].done;

@@ -44,7 +44,7 @@ static int run(const char *name, unsigned long pages, const struct proc_grant *g
 	int status = -1;
 
 	MUST(child(&c, &p));
-	CHECK_IS(proc_wait(&p, deadline_us(5000000), &status), want);
+	CHECK_IS(proc_wait(&p, PATIENCE, &status), want);
 	CHECK_IS(proc_end(&p), 0);
 	CHECK_IS(proc_state(&p, NULL), PROC_GONE);
 	return status;

@@ -464,7 +464,7 @@ static void programs_end(void)
 		if (i == 0) {		/* ended from outside, in the middle of it */
 			thread_sleep(deadline_us(100000));
 		} else {
-			CHECK_IS(proc_wait(&p, deadline_us(10000000), &got), PROC_EXITED);
+			CHECK_IS(proc_wait(&p, PATIENCE, &got), PROC_EXITED);
 			CHECK_IS(got, status[i]);
 		}
 		CHECK_IS(proc_end(&p), 0);

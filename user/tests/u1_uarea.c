@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 	CHECK_IS(last_fault.tval, 0xffffffc080200000ul);
 
 	MUST(child(&c, &p));
-	CHECK_IS(proc_wait(&p, deadline_us(3000000), NULL), PROC_DOUBLE_FAULT);
+	CHECK_IS(proc_wait(&p, PATIENCE, NULL), PROC_DOUBLE_FAULT);
 	CHECK_IS(proc_end(&p), 0);
 	return verdict();
 }

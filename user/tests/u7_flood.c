@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	CHECK_IS(calls, 1);
 	CHECK_IS(uarea()->pending, 0);
 	upcall_set_event_handler(0, NULL);
-	CHECK_IS(proc_wait(&p, deadline_us(2000000), &status), PROC_EXITED);
+	CHECK_IS(proc_wait(&p, PATIENCE, &status), PROC_EXITED);
 	CHECK_IS(status, 0);
 	CHECK_IS(proc_end(&p), 0);
 	return verdict();
