@@ -290,6 +290,7 @@ void slice_timer(struct hart *h)
 			arch_timer_set(h->slice_end + grace_ticks);
 			return;
 		}
+		h->grace = true;		/* a long call at the end of its slice is charged as a grace is */
 	}
 	preempt(h);
 }

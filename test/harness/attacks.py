@@ -2,7 +2,7 @@
 """attacks.py - every attack that docs/attacks.md lists is one that is tried, and the other way round
 
 A row | M1 | what | `function` | `program` | names a test function of test_kern_attack.c that begins with m1_ and runs, and a program
-user/tests/*.c that names M1 in its first lines. The functions of T and U are in OTHERS, and carry the number in their names or in the
+user/tests/*.c that names M1 in its first lines. The functions of T, U and P7 are in OTHERS, and carry the number in their names or in the
 comment of their first line. Exit codes: 0 they agree, 1 not.
 """
 import os
@@ -30,7 +30,7 @@ def main():
         seen.add(number)
         if not function and not program:
             wrong.append(f"{number} is tried by nothing")
-        if function and number[0] in "TU":
+        if function and (number[0] in "TU" or number == "P7"):
             first = re.search(rf"^static void {function}\(.*$", others, re.M)
             carries = first and (function.startswith(number.lower() + "_") or re.search(rf"/\*.*\b{number}\b", first.group(0)))
             if not carries or not re.search(rf"^\t\t\w+\({function}\b", others, re.M):

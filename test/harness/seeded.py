@@ -46,6 +46,11 @@ MISTAKES = [
     ("an entry that was taken away comes back", "kern/env.c",
      "\tif (e->hart != arch_hart() && (e->state == ENV_READY || e->state == ENV_WAITING))\n\t\tharts_gather(arch_hart());\n", "",
      "t2_an_entry*", FOUND),
+    ("whoever comes takes the lock as soon as it is free", "kern/lock.c",
+     "\tticket = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);\n\tlock_wait(ticket);\n",
+     "\tfor (unsigned turns = 0;;) {\n\t\tticket = __atomic_load_n(&kernel_lock.serving, __ATOMIC_ACQUIRE);\n"
+     "\t\tif (ticket & 1)\n\t\t\tarch_relax(&turns);\n\t\telse if (__atomic_compare_exchange_n(&kernel_lock.serving, &ticket, ticket + 1, "
+     "false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))\n\t\t\tbreak;\n\t}\n", "p7*", "which has waited longer"),
     ("the reply right is read and cleared in two steps", "test/sim/sim_roads.c",
      "to = SHARED(\"reply: right\", __atomic_exchange_n(&self->caller, NULL, __ATOMIC_RELAXED));",
      "to = SHARED(\"reply: right\", self->caller);\n\tSHARED(\"reply: clear\", self->caller = NULL);", "t8*", FOUND),

@@ -51,6 +51,12 @@ static const void *explorer_stack;
 static size_t explorer_stack_bytes;
 #endif
 
+/* The lock's queue: who is in it, and of each other hart whether it asked before. */
+static struct {
+	bool waits;
+	bool first[SIM_HARTS];
+} queue[SIM_HARTS];
+
 static const struct explore *current;
 static struct position positions[EXPLORE_ENVS];
 struct explore_log explore_log[EXPLORE_ENVS];
@@ -319,6 +325,26 @@ static uint32_t all_enabled(void)
 	return set;
 }
 
+/* A hart has gone on. Has it come into the queue, or got the lock, and was that its turn? */
+static void look_at_queue(unsigned hart, bool asked)
+{
+	bool asks = harts[hart].waits != 0;
+
+	if (asks && agents[hart].state == WAITING && !queue[hart].waits) {
+		queue[hart].waits = true;
+		for (unsigned i = 0; i < nharts; i++)
+			queue[hart].first[i] = harts[i].waits != 0;
+	}
+	if (!asked || asks)
+		return;
+	queue[hart].waits = false;
+	for (unsigned i = 0; i < nharts; i++) {
+		if (i != hart && queue[i].waits && !queue[i].first[hart] && failure[0] == 0)
+			snprintf(failure, sizeof(failure), "sim: hart %u gets the lock before hart %u, which has waited longer", hart, i);
+		queue[i].first[hart] = false;
+	}
+}
+
 static void take_step(unsigned c)
 {
 	if (tracing)
@@ -334,9 +360,12 @@ static void take_step(unsigned c)
 		happened++;
 	} else {
 		enum agent_state before = agents[c].state;
+		bool asked = harts[c].waits != 0;
 
 		passed = 0;
 		to_agent(c);
+		if (current->in_order)
+			look_at_queue(c, asked);
 		/* One that waited, looked, and waits on has changed nothing: a look passes two points and the wait itself. */
 		if (before == WAITING && agents[c].state == WAITING && passed <= 3)
 			agents[c].seen = happened;
@@ -368,6 +397,7 @@ static void start(void)
 		a->context.uc_link = NULL;
 		makecontext(&a->context, hart_main, 0);
 	}
+	memset(queue, 0, sizeof(queue));
 	memset(positions, 0, sizeof(positions));
 	memset(explore_log, 0, sizeof(explore_log));
 	happened = 1;
@@ -437,6 +467,7 @@ static uint64_t state_hash(void)
 	h = sim_machine_hash();
 	h = hash_bytes(h, positions, sizeof(positions));
 	h = hash_bytes(h, explore_log, sizeof(explore_log));
+	h = hash_bytes(h, queue, sizeof(queue));
 	for (unsigned i = 0; i < nharts; i++) {
 		struct agent *a = &agents[i];
 		char *sp = stacks[i];

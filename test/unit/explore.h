@@ -8,7 +8,7 @@
  *
  * First the steps run whole, in every order: these are the serial results. Then every schedule must (1) come to an end; (2) give one of the
  * serial results, that is what each step answered and the state of all capabilities, frames, bindings, gates and links; (3) satisfy
- * the audit at the end, and the law of TLBs at every moment.
+ * the audit at the end, the law of TLBs at every moment, and, where a test asks for it, the order in which the lock is served.
  *
  * What goes on by itself: interrupts that another hart sent and timers that are due are taken between two steps; the firmware of a hart does the fences
  * that it is asked for at any time. A hart without an environment, or whose environment has no more steps, waits for an interrupt.
@@ -59,6 +59,7 @@ struct explore {
 	struct program program[EXPLORE_ENVS];
 	ticks_t time;		/* passes at once, at any moment; 0: it stands still */
 	bool unserial;		/* answers of the two may differ from any serial order: `judge` decides alone */
+	bool in_order;		/* whoever is in the lock's queue is overtaken by nobody who asks for it later */
 	bool gap;		/* a binding is replaced: for a moment a load or store faults that does so in no serial order; not compared */
 	/* More to ask of a result; NULL: fine. log: what each step of an environment answered, in order. */
 	const char *(*judge)(const struct explore *x);

@@ -1352,6 +1352,28 @@ ATTACK(p2_all_of_the_grace_every_time)
 	give_time_back();
 }
 
+/* The timer goes off while interrupts are off: half a slice late. No handler, so no grace. */
+static void a_call_at_the_end_of_the_slice(void)
+{
+	sim_now = harts[0].slice_end + slice_ticks / 2;
+	sim_next_timer();
+}
+
+ATTACK(p6_calls_that_end_after_the_slice)
+{
+	uint64_t theirs, ours;
+
+	share_time();
+	theirs = h->pub->used;
+	ours = victim.env->pub->used;
+	compete(600, a_call_at_the_end_of_the_slice);
+	theirs = h->pub->used - theirs;
+	ours = victim.env->pub->used - ours;
+	assert_true(theirs > 100 * slice_ticks);
+	assert_true(theirs <= ours + 2 * slice_ticks);	/* without: half as much again */
+	give_time_back();
+}
+
 static ticks_t own_account;
 
 static void until_just_before_the_tick(void)
@@ -1519,6 +1541,7 @@ int main(void)
 		cmocka_unit_test(s12_old_data),
 		cmocka_unit_test(p1_more_slices_than_the_capability_covers),
 		cmocka_unit_test(p2_all_of_the_grace_every_time),
+		cmocka_unit_test(p6_calls_that_end_after_the_slice),
 		cmocka_unit_test(p3_asleep_whenever_the_tick_comes),
 		cmocka_unit_test(p4_time_given_in_a_ring),
 		cmocka_unit_test(p5_alarms_without_end),

@@ -524,6 +524,32 @@ static void p_a_vector_that_changes_under_the_timer(void **state)
 	explored(&x);
 }
 
+/* ---- the lock ---- */
+
+/*
+ * P7: two harts ask for the lock again and again, and a third once or twice. Whoever is in the queue is served before all who come later,
+ * so nobody waits for more than one stay of each other.
+ */
+static void p7_the_lock_is_served_in_order(void **state)
+{
+	static const struct step twice[] = { CALL(cap_delete, EMPTY), CALL(cap_delete, EMPTY), END }, once[] = { CALL(cap_delete, EMPTY), END };
+	(void)state;
+	for (unsigned n = 2; n <= 3; n++) {
+		struct explore x = { .name = n == 2 ? "p7_two" : "p7_three", .in_order = true, .overtakings = n == 2 ? 0 : 2 };
+
+		boot_harts(n);
+		explore_place(0, a.env);
+		explore_place(1, b.env);
+		if (n == 3)
+			explore_place(2, c.env);
+		sim_hart = 0;
+		x.program[0] = (struct program){ a.env, { twice } };
+		x.program[1] = (struct program){ b.env, { n == 2 ? twice : once } };
+		x.program[2] = (struct program){ c.env, { n == 3 ? once : NULL } };
+		explored(&x);
+	}
+}
+
 /* ---- upcalls ---- */
 
 /* U2: the u-area is unbound, bound elsewhere, and its capability goes, between a fault and its delivery. */
@@ -610,6 +636,7 @@ int main(int argc, char **argv)
 		T(t4_a_yield_to_one_that_another_hart_takes),
 		T(t3_sleep_notification_and_death),
 		T(p_a_vector_that_changes_under_the_timer),
+		T(p7_the_lock_is_served_in_order),
 		T(u2_the_uarea_goes_between_fault_and_upcall),
 		T(u8_one_uarea_for_two_harts),
 	};
