@@ -18,7 +18,7 @@ int env_charge(struct env *e, uint32_t n)
 	/* What is borrowed leaves enough for all that is promised, or is asked for when that is needed. Larger pages are fixed: not so. */
 	if (own < n && system_info->free_frames - n < system_info->promised_frames - own && (n > 1 || above > e->pub->borrow))
 		return -E_QUOTA;
-	if (unlikely(system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES)))
+	if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL) && system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES))
 		return own < n ? -E_QUOTA : n > 1 ? -E_NOMEM : revoke_demand(e, REVOKE_PAGES, 1);
 	system_info->promised_frames -= own;
 	e->pub->held += n;

@@ -164,7 +164,7 @@ int page_take(struct env *payer, struct cap *c, ppn_t ppn, unsigned order)
 		}
 	}
 	frame_of(ppn)->order = order;
-	env_fixes(payer->id, order != 0 ? n : 0);
+	payer->pub->fixed += order != 0 ? n : 0;
 	first_cap(c, frame_of(ppn), ppn, order);
 	return 0;
 }
@@ -221,7 +221,7 @@ int page_pinnable(const struct cap *c, const struct env *payer)
 
 void env_fixes(uint32_t owner, int n)
 {
-	env_find(owner)->pub->fixed += n;
+	env_public[owner & ENV_INDEX_MASK].fixed += n;		/* who pays lives */
 }
 
 void frame_pin(ppn_t ppn, bool lasts)
@@ -242,11 +242,16 @@ void frame_unpin(ppn_t ppn, bool lasts)
 		frame_free(ppn);
 }
 
+static inline bool claimed_fixed(const struct frame *f)
+{
+	return f->type != FRAME_TABLE || f->level != 0;
+}
+
 bool frame_fixed(ppn_t ppn)
 {
 	const struct frame *f = frame_of(ppn);
 
-	return f->type == FRAME_DATA ? f->order != 0 || f->tail != 0 || priv_of(ppn)->fixes != 0 : f->type != FRAME_TABLE || f->level != 0;
+	return f->type == FRAME_DATA ? f->order != 0 || f->tail != 0 || priv_of(ppn)->fixes != 0 : claimed_fixed(f);
 }
 
 void frame_strip(ppn_t ppn)
@@ -279,7 +284,7 @@ void page_claim(struct cap *c, enum frame_type type, unsigned level, enum cap_ty
 	f->level = level;
 	c->type = as;
 	c->rights = as == CAP_TABLE ? PROT_R : RIGHTS_ALL;
-	env_fixes(f->owner, frame_fixed(c->object));
+	env_fixes(f->owner, claimed_fixed(f));
 	zero_page(c->object);
 }
 
@@ -316,7 +321,7 @@ void page_unclaim(struct cap *c)
 	struct frame_priv *p = priv_of(c->object);
 
 	forget_content(c);
-	env_fixes(f->owner, -frame_fixed(c->object));
+	env_fixes(f->owner, -claimed_fixed(f));
 	f->type = FRAME_DATA;
 	f->level = 0;
 	f->parent = 0;
