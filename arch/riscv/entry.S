@@ -115,10 +115,14 @@ call_locked:
 	addi	sp, sp, -16
 	sd	ra, 8(sp)
 	li	a7, 1
+	/*
+	 * harts_gather() takes waits = 1 for the end of every short road of this hart: what they read and wrote comes before it. Neither mret nor
+	 * ecall orders accesses, and without this fence no rule of RVWMO (Unprivileged ISA, 17.1, "Preserved Program Order") does.
+	 */
+	fence	rw, w
 	sw	a7, H_WAITS(tp)
-	fence	rw, rw			/* we wait, before we are in the queue: harts_gather() relies on it */
 	lla	t1, kernel_lock
-	amoadd.w.aq ra, a7, (t1)	/* next */
+	amoadd.w.aqrl ra, a7, (t1)	/* next; release: we wait, before we are in the queue; acquire: before we look whose turn it is */
 	lw	a7, 4(t1)		/* serving */
 	bne	a7, ra, lock_queue
 lock_mine:
