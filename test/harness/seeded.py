@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""seeded.py BUILD-TREE [--only TEXT] - mistakes made on purpose, each of which the test of several harts must notice
+"""seeded.py BUILD-TREE [--only TEXT|TEST] - mistakes made on purpose, each of which the tests of several harts must notice
 
 One line of the kernel, or of the simulated short roads, is changed; the file is compiled as the host tree compiles it and put in place
 of the right one in a copy of the kernel's library; the test that is named must then fail, by the explorer's own words. Nothing of
@@ -14,7 +14,6 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TEST = "test_kern_harts"
 SECONDS = 300
 FOUND = "sim:|audit|assertion|kernel panic"
 STALE = "no serial order|still cached|still reaches"
@@ -56,15 +55,41 @@ MISTAKES = [
      "to = SHARED(\"reply: right\", self->caller);\n\tSHARED(\"reply: clear\", self->caller = NULL);", "t8*", FOUND),
 ]
 
+# The same for test_kern_harts_revoke: taking, giving and ending while others use what goes.
+REVOCATION = [
+    ("a page that is taken is not fenced on other harts", "kern/page.c",
+     "\tpriv_of(kva_page(e))->live--;\n\tctx_fence_page(root, va);\n}", "\tpriv_of(kva_page(e))->live--;\n\tarch_fence_page(va, priv_of(root)->asid);\n}",
+     "r7_every*", STALE),
+    ("a page that is taken goes on being reached: no fence at all", "kern/revoke.c",
+     "\tframe_strip(ppn);\n", "\tfor (struct cap *d; (d = priv_of(ppn)->caps.head) != NULL; cap_remove(d))\n\t\tif (!table && d->binding != 0) {\n"
+     "\t\t\tpte_t *leaf = sv39_entry(binding_root(d->binding), binding_va(d->binding), 0);\n\n"
+     "\t\t\tsv39_clear(leaf);\n\t\t\tpriv_of(kva_page(leaf))->live--;\n\t\t}\n", "r7_every*", STALE),
+    ("a page in flight is free at once", "kern/revoke.c", "\tif (f->pins > 0) {\n", "\tif (f->pins > 0 && (f->pins = 0) != 0) {\n", "r7_every*", FOUND),
+    ("the quarantine is forgotten", "kern/revoke.c", "\tif (f->pins > 0) {\n", "\tif (false) {\n", "r7_every*", FOUND),
+    ("what is kept goes to the fastest", "kern/charge.c", "if (unlikely(system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES)))", "if (false)", "r5*", FOUND),
+    ("the short road of page_alloc() knows of nobody who waits", "kern/frame.c", "ppn == 0 || system_info->wanted_frames != 0 ||", "ppn == 0 ||",
+     "r5*", FOUND),
+    ("one that ends stays in the queue", "kern/env.c", "\t\trevoke_took(e, kind, ~0u);\n", "\t\t(void)kind;\n", "r7_a_parent*", FOUND),
+    ("one that ends is still asked", "kern/env.c", "\trevoke_no_more(e);\n", "", "r7_either*", FOUND),
+    ("one that runs elsewhere is not told", "kern/env.c", "\t\t\th->deferred = true;\n\t\t\tarch_ipi(h);\n", "", "r1*", FOUND),
+    ("what was given wakes nobody", "kern/revoke.c", "\t\t\tevent_raise(w, EV_GRANT);\n", "", "r8*", FOUND),
+    ("the table that was taken is still known", "kern/frame.c", "\tc->rights = RIGHTS_PAGE;\n\tpage_forget();\n}", "\tc->rights = RIGHTS_PAGE;\n}",
+     "r7_every*", FOUND),
+    ("taken below the guarantee", "kern/revoke.c",
+     "return e->pub->asked != 0 ? least(excess(share_of(e, kind)->held, e->target), above(e, kind)) : 0;", "return e->pub->asked != 0 ? excess(share_of(e, kind)->held, e->target - 1) : 0;",
+     "r7_the_timer*", FOUND),
+]
+TESTS = [("test_kern_harts", MISTAKES), ("test_kern_harts_revoke", REVOCATION)]
+
 
 def commands(tree):
     with open(os.path.join(tree, "compile_commands.json"), encoding="utf-8") as f:
         return {c["file"]: c for c in json.load(f)}
 
 
-def link_command(tree):
-    done = subprocess.run(["ninja", "-C", tree, "-t", "commands", f"unit/{TEST}"], capture_output=True, text=True, check=True)
-    line = next(line for line in reversed(done.stdout.splitlines()) if f"-o unit/{TEST}" in line)
+def link_command(tree, program):
+    done = subprocess.run(["ninja", "-C", tree, "-t", "commands", f"unit/{program}"], capture_output=True, text=True, check=True)
+    line = next(line for line in reversed(done.stdout.splitlines()) if f"-o unit/{program} " in line)
     return re.sub(r"^: && | && :$", "", line)
 
 
@@ -75,8 +100,8 @@ def users_of(tree, path):
     return [os.path.relpath(f, ROOT) for f in commands(tree) if f.startswith(os.path.join(ROOT, "kern", "")) and f.endswith(".c")]
 
 
-def notices(tree, work, mistake):
-    name, path, old, new, test, words = mistake
+def notices(tree, work, of, mistake):
+    _, path, old, new, test, words = mistake
     with open(os.path.join(ROOT, path), encoding="utf-8") as f:
         source = f.read()
     if old not in source:
@@ -104,8 +129,8 @@ def notices(tree, work, mistake):
         if done.returncode != 0:
             return done.stderr[-1500:]
         subprocess.run(["ar", "r", library, out], check=True, capture_output=True)
-    program = os.path.join(work, TEST)
-    link = link_command(tree).replace("test/libkern_sim.a", library).replace(f"-o unit/{TEST}", f"-o {program}")
+    program = os.path.join(work, of)
+    link = link_command(tree, of).replace("test/libkern_sim.a", library).replace(f"-o unit/{of} ", f"-o {program} ")
     done = subprocess.run(link, shell=True, cwd=tree, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return done.stderr[-1500:]
@@ -122,10 +147,10 @@ def notices(tree, work, mistake):
 def main(arguments):
     only = arguments[arguments.index("--only") + 1] if "--only" in arguments[:-1] else ""
     tree, failed = os.path.abspath(arguments[0]), 0
-    for mistake in MISTAKES:
-        if only not in mistake[0]:
+    for of, mistake in ((of, mistake) for of, mistakes in TESTS for mistake in mistakes):
+        if only not in mistake[0] and only != of:
             continue
-        why = notices(tree, os.path.join(tree, "seeded"), mistake)
+        why = notices(tree, os.path.join(tree, "seeded"), of, mistake)
         print(f"{'FAIL' if why else 'ok'} {mistake[0]}" + (": " + why if why else ""), flush=True)
         failed += bool(why)
     return 1 if failed else 0

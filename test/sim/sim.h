@@ -92,6 +92,8 @@ bool sim_next_timer(void);
 void sim_irq_raise(unsigned irq);
 void sim_irq_lower(unsigned irq);
 void sim_interrupts(void);
+/* Is there a line that the kernel has not served? */
+bool sim_irq_pending(void);
 
 /* --- The processor ------------------------------------------------------------------------------------------------ */
 

@@ -200,9 +200,14 @@ void sim_irq_lower(unsigned irq)
 	irq_lines &= ~(1ull << irq);
 }
 
+bool sim_irq_pending(void)
+{
+	return (irq_lines & ~irq_claimed & ~irq_disabled) != 0;
+}
+
 void sim_interrupts(void)
 {
-	for (unsigned rounds = 0; irq_lines & ~irq_claimed & ~irq_disabled; rounds++) {
+	for (unsigned rounds = 0; sim_irq_pending(); rounds++) {
 		if (rounds == 1000)
 			fail("sim: a device keeps its interrupt line raised whatever the kernel does");
 		sim_interrupt(IRQ_EXTERNAL);

@@ -171,6 +171,11 @@ bool sim_virtio_net_receive(struct sim_virtio_net *n, const void *frame, size_t 
 	return true;
 }
 
+bool sim_virtio_net_has_work(struct sim_virtio_net *n)
+{
+	return running(n, SIM_VN_TX) && avail(n, SIM_VN_TX)->idx != n->queue[SIM_VN_TX].avail_seen;
+}
+
 static uint32_t config_read(struct sim_virtio_net *n, uint64_t at)
 {
 	uint8_t config[12] = { 0 };

@@ -60,6 +60,8 @@ bool sim_virtio_net_receive(struct sim_virtio_net *n, const void *frame, size_t 
 
 /* Work through the packets to send. */
 void sim_virtio_net_work(struct sim_virtio_net *n);
+/* Are there any? */
+bool sim_virtio_net_has_work(struct sim_virtio_net *n);
 
 /* Take the next chain of a queue from the driver and return its head, -1: none. For tests that complete by hand. */
 int sim_virtio_net_take(struct sim_virtio_net *n, unsigned queue);

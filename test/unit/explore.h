@@ -8,13 +8,15 @@
  *
  * First the steps run whole, in every order: these are the serial results. Then every schedule must (1) come to an end; (2) give one of the
  * serial results, that is what each step answered and the state of all capabilities, frames, bindings, gates and links; (3) satisfy
- * the audit at the end, the law of TLBs at every moment, and, where a test asks for it, the order in which the lock is served.
+ * the audit whenever nobody is in the kernel, the law of TLBs at every moment, and, where a test asks for it, the order in which the lock
+ * is served.
  *
  * What goes on by itself: interrupts that another hart sent and timers that are due are taken between two steps; the firmware of a hart does the fences
- * that it is asked for at any time. A hart without an environment, or whose environment has no more steps, waits for an interrupt.
+ * that it is asked for at any time; the network device sends, if there is one that holds what it is given. A hart without an environment,
+ * or whose environment has no more steps, waits for an interrupt.
  *
  * A failure prints the schedule as a string, a character for each choice: 0..3 a hart goes on, a..d the firmware of hart 0..3 acts, t
- * time passes. EXOS_SCHEDULE='name string' in the environment runs that one alone and prints each point on the way.
+ * time passes, n the network device sends. EXOS_SCHEDULE='name string' in the environment runs that one alone and prints each point on the way.
  */
 #ifndef TEST_UNIT_EXPLORE_H
 #define TEST_UNIT_EXPLORE_H
@@ -58,11 +60,15 @@ struct explore {
 	const char *name;
 	struct program program[EXPLORE_ENVS];
 	ticks_t time;		/* passes at once, at any moment; 0: it stands still */
+	unsigned later;		/* and so often again, when otherwise nothing more would happen */
+	bool device;		/* sim_nic.hold_tx is set, and what waits there is sent at any moment, of which a slice later the timer tells */
 	bool unserial;		/* answers of the two may differ from any serial order: `judge` decides alone */
 	bool in_order;		/* whoever is in the lock's queue is overtaken by nobody who asks for it later */
 	bool gap;		/* a binding is replaced: for a moment a load or store faults that does so in no serial order; not compared */
 	/* More to ask of a result; NULL: fine. log: what each step of an environment answered, in order. */
 	const char *(*judge)(const struct explore *x);
+	/* The same whenever nobody is in the kernel or on a short road. */
+	const char *(*always)(const struct explore *x);
 	unsigned overtakings;	/* at most so often somebody goes on while another one could who went on last; 0: as often as possible */
 	unsigned max_runs;	/* 0: 200,000 */
 };
