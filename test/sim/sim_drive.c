@@ -232,8 +232,9 @@ static void property(struct sim_drive *d, struct env *e, unsigned long *a)
 		break;
 	case ENV_GUARANTEE:
 		/* For a child, or for oneself: then it must be near what one has. */
-		a[1] = below(d, 80);
-		if ((a[1] & 1) != 0)
+		a[2] = one_in(d, 2) ? 0 : REVOKE_SLICES + below(d, 2);
+		a[1] = below(d, a[2] == 0 ? 80 : 8);
+		if (a[2] == 0 && (a[1] & 1) != 0)
 			a[1] = e->pub->guarantee - (a[1] >> 1);
 		break;
 	case ENV_BORROW:
@@ -285,7 +286,7 @@ static unsigned long argument(struct sim_drive *d, struct env *e, struct env *ot
 	case 'o':
 		return one_in(d, 8);
 	case 'K':
-		return one_in(d, 16) ? below(d, 8) : REVOKE_PAGES;
+		return one_in(d, 16) ? below(d, 8) : one_in(d, 2) ? REVOKE_PAGES : REVOKE_SLICES + below(d, 3);
 	case 'g':
 		return below(d, 40);
 	case 'x':
@@ -672,7 +673,7 @@ static void spawn(struct sim_drive *d, struct env *e)
 	/* Something to live on: a part of what the parent has of slices and flows. */
 	slices = slot_of(d, e, CAP_SLICE, false);
 	if (slices != 0)
-		sim_call(e, cap_grant, slices, c.slot, 100, RIGHT_BIND, below(d, SLICES), 1);
+		sim_call(e, cap_grant, slices, c.slot, 100, RIGHT_BIND, one_in(d, 2) ? 0 : below(d, SLICES - 16), 1 + below(d, 16));
 	flow = slot_of(d, e, CAP_FLOW, false);
 	if (flow != 0)
 		sim_call(e, cap_grant, flow, c.slot, 101, RIGHTS_ALL, 0, 0);
