@@ -257,7 +257,7 @@ long sys_ring_create(struct env *self, unsigned long slot, unsigned long shared,
 {
 	struct cap *c = cap_get(self, slot, CAP_PAGE), *s = cap_get(self, shared, CAP_PAGE);
 	struct ring *r;
-	int err;
+	int err, fixes;
 
 	if (c == NULL || s == NULL)
 		return -E_NOCAP;
@@ -265,7 +265,11 @@ long sys_ring_create(struct env *self, unsigned long slot, unsigned long shared,
 		return err;
 	if (c == s || event >= EV_RINGS || self->uarea == &no_uarea)
 		return -E_INVAL;
-	if ((err = page_claimable(c)) != 0)
+	fixes = !frame_fixed(s->object);
+	env_fixes(self->id, fixes);		/* the shared page counts before there is room for the other */
+	err = page_claimable(c);
+	env_fixes(self->id, -fixes);
+	if (err != 0)
 		return err;
 
 	page_claim(c, FRAME_KOBJ, CAP_RING, CAP_RING);

@@ -879,7 +879,10 @@ static void objects_are_not_made_of_what_is_lent(void **state)
 	/* Nor does its parent take away the guarantee under them. */
 	refused(init, E_QUOTA, env_set, v.slot, ENV_GUARANTEE, OWN - 1, 0);
 	answers(v.env, 0, object_end, lent_v[0]);
+	/* A ring takes two, unless its shared page is one already. */
+	refused(v.env, E_QUOTA, ring_create, lent_v[0], lent_v[fixed + 1], 1);
 	answers(init, 0, env_set, v.slot, ENV_GUARANTEE, OWN - 1, 0);
+	refused(v.env, E_QUOTA, ring_create, lent_v[0], SIM_SLOT_UAREA, 1);
 	/* All that is promised is had. */
 	for (unsigned n = 0; env_outstanding(r.env) + env_outstanding(s.env) > 0; n++) {
 		assert_true(n < 1000);
