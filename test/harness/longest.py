@@ -26,7 +26,7 @@ SECONDS = 120
 OTHERS = {"page_delete": "cap_delete", "slice_timer": "(timer)", "slice_told": "(other hart)", "console_interrupt": "(device)",
           "upcall_fault": "(exception)", "arch_fp_wake": "(floating point)"}
 MARKED = "(marked)"
-WAITS = ("lock_wait", "arch_relax", "harts_gather")
+WAITS = ("lock_wait", "lock_take", "arch_relax", "harts_gather")  # the compiler has lock_wait() once more in lock_take()
 
 
 def plugin():
