@@ -470,6 +470,7 @@ static void audit_tables(void)
 			LAW(f->parent == e->page, e->id, n);
 			for (unsigned m = 0; m < n; m++)
 				LAW(e->captab[m] != e->captab[n], e->id, m);
+			LAW(priv_of(kva_page(table))->index == n, e->id, n);
 			for (unsigned s = 0; s < CAPS_PER_PAGE; s++)
 				audit_slot(&table[s]);
 		}
@@ -758,6 +759,8 @@ static void audit_pins(void)
 
 void audit(void)
 {
+	unsigned in_group = 0;
+
 	LAW(end_ppn - first_ppn <= FRAMES_MAX, first_ppn, end_ppn);
 	for (unsigned i = 0; i < ENV_MAX; i++)
 		LAW(env_table[i] == NULL || (env_table[i]->id & ENV_INDEX_MASK) == i, i, 0);	/* or env_next() finds no end */
@@ -776,6 +779,10 @@ void audit(void)
 	audit_flows();
 	audit_rings();
 	audit_pins();
+	for (unsigned i = 0; i < ENV_MAX; i++) {
+		in_group = (i % ENV_GROUP != 0 ? in_group : 0) + (env_table[i] != NULL);
+		LAW(i % ENV_GROUP != ENV_GROUP - 1 || in_group == env_in_group[i / ENV_GROUP], i, in_group);	/* or it passes some over */
+	}
 }
 
 #else

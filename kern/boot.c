@@ -201,6 +201,7 @@ static void add_captab(void)
 
 	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
 	frame_of(c->object)->parent = boot.env->page;
+	priv_of(c->object)->index = boot.env->ncaptab;
 	boot.env->captab[boot.env->ncaptab++] = page_kva(c->object);
 	boot.env->nslots += CAPS_PER_PAGE;
 }

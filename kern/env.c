@@ -22,6 +22,7 @@ static_assert(sizeof(struct env) <= PAGE_SIZE, "an environment's record fills on
 #define GENERATION_MAX	((1u << (32 - ENV_INDEX_BITS)) - 1)
 
 struct env *env_table[ENV_MAX];
+uint8_t env_in_group[ENV_MAX / ENV_GROUP];
 struct exposed_env *env_public;
 struct uarea no_uarea = { .held = 1 };
 
@@ -37,9 +38,17 @@ struct env *env_find(uint32_t id)
 struct env *env_next(const struct env *e)
 {
 	for (unsigned i = e != NULL ? (e->id & ENV_INDEX_MASK) + 1 : 1; i < ENV_MAX; i++)
-		if (env_table[i] != NULL)
+		if (i % ENV_GROUP == 0 && env_in_group[i / ENV_GROUP] == 0)
+			i += ENV_GROUP - 1;
+		else if (env_table[i] != NULL)
 			return env_table[i];
 	return NULL;
+}
+
+static void env_enter(uint32_t id, struct env *e)
+{
+	env_in_group[(id & ENV_INDEX_MASK) / ENV_GROUP] += e != NULL ? 1 : -1;
+	env_table[id & ENV_INDEX_MASK] = e;
 }
 
 struct env *env_operand(struct env *self, unsigned long slot, unsigned right, int *err)
@@ -113,7 +122,7 @@ struct env *env_make(struct env *parent, ppn_t page, uint32_t guarantee)
 	e->drop_cursor = ~0u;
 	e->sweep_cursor = 0;
 	env_set_state(e, ENV_STOPPED);
-	env_table[id & ENV_INDEX_MASK] = e;
+	env_enter(id, e);
 	if (parent == NULL) {
 		e->pub->guarantee = guarantee;
 		system_info->promised_frames += guarantee;
@@ -359,7 +368,7 @@ int env_destroy_step(struct env *e)
 			e->sibling->sibling_link = e->sibling_link;
 	}
 	env_set_state(e, ENV_FREE);
-	env_table[e->id & ENV_INDEX_MASK] = NULL;
+	env_enter(e->id, NULL);
 	harts_gather(arch_hart());	/* a short road elsewhere may still look at the record, whose page goes back now */
 	return 0;
 }
@@ -501,6 +510,7 @@ long sys_env_captab(struct env *self, unsigned long env, unsigned long slot)
 		return err;
 	page_claim(c, FRAME_KOBJ, CAP_CAPTAB, CAP_CAPTAB);
 	frame_of(c->object)->parent = e->page;
+	priv_of(c->object)->index = e->ncaptab;
 	e->captab[e->ncaptab++] = page_kva(c->object);
 	e->nslots += CAPS_PER_PAGE;
 	return e->nslots;

@@ -93,6 +93,8 @@ struct env {
 };
 
 extern struct env *env_table[ENV_MAX];
+#define ENV_GROUP	32
+extern uint8_t env_in_group[ENV_MAX / ENV_GROUP];	/* entries of each group of env_table that are not empty: there are often few */
 extern struct exposed_env *env_public;	/* ENV_MAX records on pages of their own */
 extern struct uarea no_uarea;		/* held for ever: keeps exceptions on the slow path */
 

@@ -27,7 +27,7 @@ struct frame_priv {
 	};
 	uint16_t live;		/* TABLE: valid entries (root: of the lower half) */
 	union {
-		uint16_t index;	/* TABLE below the root: entry of the parent that points here */
+		uint16_t index;	/* TABLE below the root: entry of the parent that points here. Capability table: which page of it */
 		uint16_t harts;	/* root: bits of the harts that may have cached something of it */
 	};
 	asid_t   asid;		/* root: 0 never ran */

@@ -196,10 +196,8 @@ struct env *revoke_lent(const struct env *e)
 static void tell_lost(struct env *e, const struct cap *c, unsigned kind, uint32_t name, uint64_t binding)
 {
 	struct uarea *u = e->uarea;
-	unsigned n = 0;
+	const unsigned n = c != NULL ? priv_of(kva_page(c))->index : 0;
 
-	while (c != NULL && kva_page(e->captab[n]) != kva_page(c))
-		n++;
 	u->lost[e->pub->lost % LOST_MAX] = (struct repossession){
 		.when = arch_time(), .kind = kind, .name = name, .slot = c != NULL ? n * CAPS_PER_PAGE + (c - e->captab[n]) : 0,
 		.ctx = binding_root(binding), .va = binding_va(binding),

@@ -157,8 +157,11 @@ static ticks_t soon(ticks_t at)
 static ticks_t look_after(struct hart *h)
 {
 	net_reap();
-	if (unlikely(revoke_open != 0))
+	if (unlikely(revoke_open != 0)) {
+		if (h->current != NULL && !h->grace)
+			charge(h, arch_time());		/* the time of one that was asked counts while it runs, not when it is through */
 		revoke_tick(h);
+	}
 	return arch_time();
 }
 

@@ -434,6 +434,7 @@ static void table_page_twice(void) { a.env->captab[1] = a.env->captab[0]; }
 static void table_page_of_another(void) { b.env->captab[0] = a.env->captab[0]; }
 static void table_page_belongs_to_another(void) { frame_of(kva_page(a.env->captab[1]))->parent = b.env->page; }
 static void table_page_that_is_data(void) { a.env->captab[1] = page_kva(frame_a(sent)); }
+static void table_page_numbered_wrongly(void) { priv_of(kva_page(a.env->captab[1]))->index = 0; }
 static void table_page_lost(void) { a.env->ncaptab--; a.env->nslots -= CAPS_PER_PAGE; }
 static void more_slots_than_table(void) { a.env->nslots++; }
 
@@ -560,6 +561,7 @@ static void context_told_wrong(void) { b.env->pub->context = a.env->context; }
 static void nobody_told_to_be_somebody(void) { env_public[ENV_MAX - 1].state = ENV_READY; }
 static void environment_on_anothers_page(void) { b.env->page = a.env->page; }
 static void object_called_an_environment(void) { frame_of(frame_a(ring))->level = cap_a(ring)->type = CAP_ENV; }
+static void environments_of_a_group_miscounted(void) { env_in_group[(b.id & ENV_INDEX_MASK) / ENV_GROUP]--; }
 static void environment_in_anothers_place(void) { env_table[b.id & ENV_INDEX_MASK] = a.env; }
 static void environment_lost(void) { env_table[b.id & ENV_INDEX_MASK] = NULL; }
 static void environment_lost_and_told_so(void) { env_table[b.id & ENV_INDEX_MASK] = NULL; b.env->pub->state = ENV_FREE; }
@@ -807,6 +809,7 @@ static const struct corruption derivation[] = {
 	C(table_page_belongs_to_another, "f->parent == e->page"),
 	C(table_page_that_is_data, "f->type == FRAME_KOBJ"),
 	C(table_page_lost, "pages == kobj"),
+	C(table_page_numbered_wrongly, "->index == n"),
 	C(more_slots_than_table, "e->ncaptab <= CAPTAB_PAGES"),
 };
 
@@ -864,6 +867,7 @@ static const struct corruption charges_slices_and_who_runs[] = {
 	C(environment_on_anothers_page, "env_at(e->page) == e"),
 	C(object_called_an_environment, "kobj == n"),
 	C(environment_in_anothers_place, "ENV_INDEX_MASK) == i"),
+	C(environments_of_a_group_miscounted, "in_group == env_in_group"),
 	C(environment_lost, "owner != NULL"),
 	C(environment_lost_and_told_so, "owner != NULL"),
 	C(parent_told_wrong, "e->pub->parent == (e->parent != NULL ? e->parent->id : 0)"),
