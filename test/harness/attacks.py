@@ -39,7 +39,7 @@ def main():
             listed.add(function)
             if function not in run or not function.startswith(number.lower() + "_"):
                 wrong.append(f"{number}: {function} is no test of test_kern_attack.c that carries the number")
-        if program:
+        for program in filter(None, re.split(r"[ `,]+", program)):
             path = os.path.join("user", "tests", program + ".c")
             if not os.path.exists(os.path.join(ROOT, path)):
                 wrong.append(f"{number}: there is no {path}")

@@ -5,7 +5,7 @@
  * its upcalls and looks at its u-area: the event bits and the pending bit are set once, no other word changes, no page is taken for it. When
  * it lets go, it is told once, of all.
  */
-/* guest: harts=1,2 */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 #define TIMES	100000
