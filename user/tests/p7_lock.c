@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	memset(shared, 0, sizeof(*shared));
 	for (unsigned int i = 1; i < n; i++) {
 		struct proc_grant give = { .name = "shared", .slot = slot, .rights = RW, .value = i };
-		struct child c = { .name = "p7_lock", .role = "hammer", .pages = 1200, .count = 60, .grants = &give, .ngrants = 1, .hart = i };
+		struct child c = { .name = "p7_lock", .role = "hammer", .pages = 760, .count = 60, .grants = &give, .ngrants = 1, .hart = i };
 
 		MUST(child(&c, &p[i]));
 		AWAIT(__atomic_load_n(&shared->of[i].ready, __ATOMIC_ACQUIRE) == 1);
