@@ -86,6 +86,8 @@ extern ticks_t sim_now;
 extern ticks_t sim_timer[HARTS_MAX];	/* ~0: never */
 /* Let time pass while user code runs or the hart is idle; timer interrupts come when they are due. */
 void sim_advance(ticks_t ticks);
+/* The same with the timers, and the interrupts, of all harts. */
+void sim_pass(ticks_t ticks);
 /* Run until the next timer interrupt has been served. False: the timer is not set. */
 bool sim_next_timer(void);
 /* A device pulls its line; served at once with sim_interrupts(). */
@@ -121,6 +123,8 @@ struct env *sim_current(void);
 
 /* Interrupts that other harts sent and that were not taken yet, a bit for each hart. */
 extern uint32_t sim_ipis;
+/* Each hart takes its own. sim_run() and sim_pass() begin with that, but when there is a hook. */
+void sim_ipis_taken(void);
 
 /*
  * Where harts may overtake each other: test/sim/points.h puts one before each atomic operation and each store that others may see, the
@@ -176,7 +180,7 @@ bool sim_step(void);
 
 /* Whoever runs here does not run any more, and is ready. */
 void sim_vacate(void);
-/* Make e current, which must be ready, as a scheduler would; its registers go with it. */
+/* Make e current, which must be ready, as a scheduler would; its registers go with it. One that runs on another hart goes on there, and that is this hart then. */
 void sim_run(struct env *e);
 
 /*

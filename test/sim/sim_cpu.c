@@ -195,10 +195,35 @@ void sim_vacate(void)
 	restore(NULL);
 }
 
+void sim_ipis_taken(void)
+{
+	const unsigned self = sim_hart;
+
+	for (sim_hart = 0; sim_hart < nharts; sim_hart++)
+		if (sim_ipis >> sim_hart & 1) {
+			sim_ipis &= ~(1u << sim_hart);
+			sim_interrupt(IRQ_SOFTWARE);
+		}
+	sim_hart = self;
+}
+
+/* All harts take what they were told by others, and the one that e runs on becomes this one. An explorer does all that itself. */
+static void go_to(const struct env *e)
+{
+	if (sim_point_hook != NULL)
+		return;
+	sim_ipis_taken();
+	for (unsigned i = 0; i < nharts; i++)
+		if (harts[i].current == e)
+			sim_hart = i;
+}
+
 void sim_run(struct env *e)
 {
-	struct hart *h = arch_hart();
+	struct hart *h;
 
+	go_to(e);
+	h = arch_hart();
 	if (h->current == e)
 		return;
 	if (!env_runnable(e, sim_now) || !env_take(e))

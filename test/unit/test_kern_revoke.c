@@ -21,6 +21,7 @@ static struct env *init;
 static struct sim_child r, s, v, u;
 static unsigned lent_v[200], lent_u[200], nv, nu;	/* slots of all pages of v and u but those of their world */
 static struct sim_snapshot *full;
+static unsigned nharts_wanted = 1;
 
 static uint64_t mark(const struct env *e, unsigned slot) { return (uint64_t)e->id << 32 | slot; }
 static uint64_t *content(const struct env *e, unsigned slot) { return page_kva(sim_frame(e, slot)); }
@@ -67,7 +68,7 @@ static int setup(void **state)
 		sim_restore(full);
 		return 0;
 	}
-	boot_with(&(struct sim_config){ .asid_bits = 16, .nic = true });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .nic = true, .harts = nharts_wanted });
 	init = sim_init_env;
 	r = sim_child(init, 60);
 	s = sim_child(init, 60);
@@ -79,7 +80,30 @@ static int setup(void **state)
 	nv += take_pages(v.env, lent_v + nv, 150);
 	assert_int_equal(system_info->free_frames, 0);
 	assert_true(env_above(v.env) > env_above(u.env) && env_above(u.env) == 40);
+	/* With several harts each of them runs on one of its own, and goes on there while others call. */
+	for (unsigned i = 1; i < nharts; i++) {
+		sim_hart = nharts - i;
+		sim_run(i == 1 ? v.env : i == 2 ? u.env : s.env);
+	}
+	sim_hart = 0;
+	sim_run(init);
 	full = sim_save();
+	return 0;
+}
+
+static int on_two_harts(void **state)
+{
+	(void)state;
+	nharts_wanted = 2;
+	full = NULL;
+	return 0;
+}
+
+static int on_four_harts(void **state)
+{
+	(void)state;
+	nharts_wanted = 4;
+	full = NULL;
 	return 0;
 }
 
@@ -152,7 +176,7 @@ static void r1_one_that_does_not_answer_loses_and_lives(void **state)
 		assert_int_equal(sim_peek(SIM_FREE + i * PAGE_SIZE), mark(v.env, lent_v[i]));
 	must_wait(r);
 	must_wait(r);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_true(has_event(&r, EV_GRANT));
 	assert_true(wants(r) >= 0);
 	assert_int_equal(gone(&v, lent_v, nv), 1);
@@ -181,7 +205,7 @@ static void the_deadline_is_in_its_own_time_and_bounded(void **state)
 	(void)state;
 	must_wait(r);
 	sim_run(v.env);
-	sim_advance(asked_of(&v)->time / 2);
+	sim_pass(asked_of(&v)->time / 2);
 	assert_int_equal(v.env->pub->lost, 0);
 	must_wait(r);
 	assert_int_equal(v.env->pub->lost, 0);
@@ -190,7 +214,7 @@ static void the_deadline_is_in_its_own_time_and_bounded(void **state)
 	answers(init, 0, slice_bind, SLOT_SLICES, 0, 32, v.slot);
 	must_wait(r);
 	sim_run(v.env);
-	sim_advance(asked_of(&v)->time + 64 * slice_ticks);
+	sim_pass(asked_of(&v)->time + 64 * slice_ticks);
 	assert_true(sim_now < v.env->answer_end);
 	assert_int_equal(v.env->pub->lost, 1);
 
@@ -231,7 +255,7 @@ static void r2_lies_free_nothing_and_win_no_time(void **state)
 	must_wait(r);
 	assert_int_equal(v.env->answer_end, end);
 	assert_false(has_event(&r, EV_GRANT));
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_true(wants(r) >= 0);
 	assert_int_equal(v.env->pub->held, held - 1);
 }
@@ -253,7 +277,7 @@ static void r3_a_hidden_u_area_stops_nothing(void **state)
 		assert_int_equal(asked_of(&v)->kind, REVOKE_PAGES);
 		assert_true(has_event(&v, EV_REVOKE));
 		v.env->uarea->nlost = 77;	/* what it writes there itself changes nothing */
-		sim_advance(LATE);
+		sim_pass(LATE);
 		assert_true(wants(r) >= 0);
 		assert_int_equal(v.env->uarea->nlost, 1);
 		assert_int_equal(v.env->uarea->lost[0].kind, REVOKE_PAGES);
@@ -319,7 +343,7 @@ static void r4_pages_given_to_an_accomplice_are_found(void **state)
 	for (unsigned tries = 0; env_outstanding(r.env) + env_outstanding(s.env) > 0; tries++) {
 		assert_true(tries < 1000);
 		if (wants(r) < 0 && wants(s) < 0)
-			sim_advance(LATE);
+			sim_pass(LATE);
 	}
 	assert_int_equal(env_above(v.env) + env_above(u.env), before - want);
 	sim_run(u.env);
@@ -373,9 +397,9 @@ static void r6_the_guarantee_of_a_victim_is_not_touched(void **state)
 	(void)state;
 	for (unsigned tries = 0; env_outstanding(r.env) + env_outstanding(s.env) > 0 && tries < 3000; tries++) {
 		if (wants(r) < 0)
-			sim_advance(slice_ticks * 10);
+			sim_pass(slice_ticks * 10);
 		if (wants(s) < 0)
-			sim_advance(slice_ticks * 10);
+			sim_pass(slice_ticks * 10);
 	}
 	assert_int_equal(env_outstanding(r.env) + env_outstanding(s.env), 0);
 	assert_int_equal(env_above(v.env) + env_above(u.env), above - want);
@@ -399,7 +423,7 @@ static void r7_either_side_dies(void **state)
 			if (point >= 1)
 				must_wait(s);
 			if (point >= 2)
-				sim_advance(LATE);
+				sim_pass(LATE);
 			if (point >= 3)
 				assert_true(wants(r) >= 0);
 			if (who != 1) {
@@ -410,13 +434,13 @@ static void r7_either_side_dies(void **state)
 			if (who != 0) {
 				sim_end(init, r.slot);
 				assert_int_equal(system_info->wanted_frames, s.env->pub->wanted);
-				sim_advance(LATE);
+				sim_pass(LATE);
 				if (who == 1 && wants(s) < 0) {
-					sim_advance(LATE);
+					sim_pass(LATE);
 					assert_true(wants(s) >= 0);
 				}
 			}
-			sim_advance(LATE);
+			sim_pass(LATE);
 			gone(&u, lent_u, nu);
 		}
 }
@@ -429,7 +453,7 @@ static void r7_a_dying_one_still_pays(void **state)
 	assert_int_equal(v.env->state, ENV_DYING);
 	while (wants(r) >= 0 || wants(s) >= 0)
 		;
-	sim_advance(slice_ticks * 2);
+	sim_pass(slice_ticks * 2);
 	for (unsigned n = 0; n < 5 && r.env->pub->wanted != 0; n++)
 		wants(r);
 	assert_int_equal(r.env->pub->wanted, 0);
@@ -444,7 +468,7 @@ static void r8_a_storm_of_demands(void **state)
 	uint64_t seed = 7;
 
 	(void)state;
-	boot_with(&(struct sim_config){ .asid_bits = 16 });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = nharts_wanted });
 	init = sim_init_env;
 	for (unsigned i = 0; i < 12; i++)
 		want[i] = sim_child(init, 16);
@@ -462,7 +486,7 @@ static void r8_a_storm_of_demands(void **state)
 		c = &want[(seed >> 33) % 12];
 		switch ((seed >> 50) % 8) {
 		case 0:
-			sim_advance(slice_ticks * ((seed >> 40) % 30));
+			sim_pass(slice_ticks * ((seed >> 40) % 30));
 			break;
 		case 1:
 			sim_call(c->env, env_ask, 0, REVOKE_PAGES, (seed >> 45) % (env_outstanding(c->env) + 1), 0);
@@ -497,7 +521,7 @@ static void r8_a_storm_of_demands(void **state)
 		for (unsigned tries = 0; env_outstanding(want[i].env) > 0; tries++) {
 			assert_true(tries < 500);
 			if (wants(want[i]) < 0)
-				sim_advance(LATE);
+				sim_pass(LATE);
 		}
 	for (unsigned i = 0; i < 12; i++)
 		sim_end(init, want[i].slot);
@@ -536,7 +560,7 @@ static void r10_dialogues_with_the_short_lived_leave_nothing(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		answers(v.env, 0, cap_delete, lent_v[i]);
 	start = sim_save();
-	for (unsigned n = 0; n < 200; n++) {
+	for (unsigned n = 0; n < (nharts == 1 ? 200u : 50u); n++) {
 		unsigned page = sim_slot(r.env);
 		struct env *e;
 
@@ -545,7 +569,7 @@ static void r10_dialogues_with_the_short_lived_leave_nothing(void **state)
 		while (wants(r) >= 0)
 			;
 		(void)e;
-		sim_advance(n % 3 == 0 ? LATE : slice_ticks);
+		sim_pass(n % 3 == 0 ? LATE : slice_ticks);
 		while (sim_call(r.env, object_end, page) != 0)
 			;
 		for (unsigned i = page; i < r.env->nslots; i++)
@@ -605,7 +629,7 @@ static void d2_a_page_in_flight_is_taken_and_waits_for_the_device(void **state)
 		if (wants(r) < 0 && wants(s) < 0)
 			break;
 	must_wait(s);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_int_equal(system_info->quarantined_frames, 1);
 	assert_int_equal(sim_cap(v.env, lent_v[0])->type, CAP_NONE);
 	must_wait(s);
@@ -613,7 +637,7 @@ static void d2_a_page_in_flight_is_taken_and_waits_for_the_device(void **state)
 	sim_nic.hold_tx = false;
 	sim_virtio_net_work(&sim_nic);
 	sim_interrupts();
-	sim_advance(slice_ticks);
+	sim_pass(slice_ticks);
 	assert_int_equal(system_info->quarantined_frames, 0);
 	assert_true(has_event(&s, EV_GRANT));
 	assert_true(wants(s) >= 0);
@@ -634,7 +658,7 @@ static void its_list_says_what_goes_first(void **state)
 	v.env->uarea->offer = sim_put(v.env, list, sizeof(list));
 	v.env->uarea->noffer = 12;
 	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_PAGES, 3, 0);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_int_equal(system_info->free_frames, 3);
 	for (unsigned i = 4; i < 12; i++)
 		assert_int_equal(sim_cap(v.env, list[i])->type, i < 10 ? CAP_NONE : CAP_PAGE);
@@ -648,7 +672,7 @@ static void its_list_says_what_goes_first(void **state)
 		v.env->uarea->offer = how == 0 ? 0x7000000 : how == 1 ? ~0ul - 3 : SIM_ARGS;
 		v.env->uarea->noffer = ~0ul;
 		must_wait(r);
-		sim_advance(LATE);
+		sim_pass(LATE);
 		for (unsigned n = 0; wants(r) < 0; n++)
 			assert_true(n < 12);
 	}
@@ -670,7 +694,7 @@ static void what_is_bound_least_goes_first(void **state)
 		}
 	sim_audit = true;
 	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_PAGES, 15, 0);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_int_equal(system_info->free_frames, 15);
 	for (unsigned i = 0; i < nv && shared > 0; i++)
 		if (i % 3 != 0 && shared-- > 0)
@@ -705,7 +729,7 @@ static void tables_above_the_guarantee_go_last(void **state)
 		;
 	answers(s.env, -E_AGAIN, env_ask, 0, REVOKE_PAGES, env_outstanding(s.env) < 10 ? env_outstanding(s.env) : 10, 0);
 	for (unsigned n = 0; n < 4; n++)
-		sim_advance(LATE);
+		sim_pass(LATE);
 	assert_true(has_event(&s, EV_GRANT));
 	for (unsigned i = 0; i < tables; i++) {
 		pte_t *e = sv39_entry(v.env->context, 0x200000ul * (i + 1), 0);
@@ -751,17 +775,17 @@ static void a_parent_asks_its_child(void **state)
 	assert_int_equal(asked_of(&u)->amount, 5);
 	assert_int_equal(asked_of(&u)->deadline, sim_now + slice_ticks);
 	answers(u.env, 0, cap_delete, lent_u[0]);
-	sim_advance(slice_ticks * 3);
+	sim_pass(slice_ticks * 3);
 	assert_int_equal(env_above(u.env), above - 5);
 	assert_int_equal(u.env->pub->lost, 4);
 	assert_int_equal(system_info->free_frames, 5);
-	sim_advance(slice_ticks * 2);
+	sim_pass(slice_ticks * 2);
 	assert_int_equal(u.env->pub->asked, 0);
 	/* All it can be asked for, and withdrawn. */
 	assert_int_equal(sim_call(init, env_ask, u.slot, REVOKE_PAGES, 1000, 0), above - 5);
 	answers(init, 0, env_ask, u.slot, REVOKE_PAGES, 0, 0);
 	assert_int_equal(asked_of(&u)->kind, REVOKE_NONE);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_int_equal(env_above(u.env), above - 5);
 	/* Its guarantee first, then its pages: so a parent has back all that it gave. */
 	answers(init, 0, env_set, u.slot, ENV_GUARANTEE, OWN - 4, 0);
@@ -778,8 +802,8 @@ static void guarantees_move_in_the_middle(void **state)
 	assert_int_equal(r.env->pub->wanted, 3);
 	/* v is promised all that it holds: nothing can be asked of it any more, and u is. */
 	answers(init, 0, env_set, v.slot, ENV_GUARANTEE, OWN + 30, 0);
-	sim_advance(LATE);
-	sim_advance(LATE);
+	sim_pass(LATE);
+	sim_pass(LATE);
 	assert_int_equal(system_info->free_frames, 3);
 	assert_true(v.env->pub->held >= OWN + 30);
 }
@@ -790,7 +814,7 @@ static void u6_held_upcalls_stop_no_clock(void **state)
 	v.env->uarea->held = 1;
 	must_wait(r);
 	assert_int_equal(v.env->uarea->pending & (1u << UP_REVOKE), 1u << UP_REVOKE);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_true(wants(r) >= 0);
 	assert_int_equal(gone(&v, lent_v, nv), 1);
 	assert_int_equal(v.env->uarea->pending & (1u << UP_REPOSSESS), 1u << UP_REPOSSESS);
@@ -837,9 +861,9 @@ static void who_waits_lends_its_time(void **state)
 	assert_ptr_equal(sim_current(), v.env);
 	assert_int_equal(harts[0].pub->current, r.id);
 	assert_int_equal(sim_cpu.x[0], HANDLER);
-	sim_advance(slice_ticks / 2);
+	sim_pass(slice_ticks / 2);
 	answers(v.env, 0, cap_delete, lent_v[0]);
-	sim_advance(slice_ticks * 2);
+	sim_pass(slice_ticks * 2);
 	assert_ptr_equal(sim_current(), r.env);
 	assert_true(v.env->guest >= slice_ticks / 2);
 	assert_true(wants(r) >= 0);
@@ -848,7 +872,7 @@ static void who_waits_lends_its_time(void **state)
 	r.env->uarea->events = 0;
 	sim_call(r.env, wait, EV_GRANT, 0);
 	assert_ptr_equal(sim_current(), v.env);
-	sim_advance(asked_of(&v)->time + 3 * slice_ticks);
+	sim_pass(asked_of(&v)->time + 3 * slice_ticks);
 	assert_ptr_equal(sim_current(), r.env);
 	assert_true(wants(r) >= 0);
 	assert_int_equal(v.env->pub->lost, 1);
@@ -887,7 +911,7 @@ static void objects_are_not_made_of_what_is_lent(void **state)
 	for (unsigned n = 0; env_outstanding(r.env) + env_outstanding(s.env) > 0; n++) {
 		assert_true(n < 1000);
 		if (wants(r) < 0 && wants(s) < 0)
-			sim_advance(LATE);
+			sim_pass(LATE);
 	}
 	assert_true(v.env->pub->held >= OWN - 1);
 }
@@ -940,7 +964,7 @@ static void c6_a_page_with_many_copies_is_taken_whole(void **state)
 	v.env->uarea->offer = sim_put(v.env, &last, sizeof(last));
 	v.env->uarea->noffer = 1;
 	must_wait(r);
-	sim_advance(LATE);
+	sim_pass(LATE);
 	assert_int_equal(frame_of(frame)->ncaps, 0);
 	assert_int_equal(revocations, 0);
 	assert_int_equal(sim_cap(v.env, last)->type, CAP_NONE);
@@ -988,5 +1012,30 @@ int main(void)
 		cmocka_unit_test(r8_a_storm_of_demands),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	/* And what is no matter of one hart's time again, with the victims on other harts than those who ask. */
+	const struct CMUnitTest attacks[] = {
+		T(r1_one_that_does_not_answer_loses_and_lives),
+		T(r2_lies_free_nothing_and_win_no_time),
+		T(r3_a_hidden_u_area_stops_nothing),
+		T(r3_one_without_a_u_area_loses_at_once),
+		T(r4_pages_given_to_an_accomplice_are_found),
+		T(r5_what_is_given_goes_to_who_waits),
+		T(r6_nobody_is_asked_for_one_that_borrows),
+		T(r6_the_guarantee_of_a_victim_is_not_touched),
+		T(r7_either_side_dies),
+		T(r7_a_dying_one_still_pays),
+		T(r9_each_number_of_missing_pages),
+		T(r10_dialogues_with_the_short_lived_leave_nothing),
+		T(r12_arguments_that_make_no_sense),
+		T(d2_a_page_in_flight_is_taken_and_waits_for_the_device),
+		T(its_list_says_what_goes_first),
+		T(tables_above_the_guarantee_go_last),
+		T(a_parent_asks_its_child),
+		T(guarantees_move_in_the_middle),
+		T(u6_held_upcalls_stop_no_clock),
+		T(c6_a_page_with_many_copies_is_taken_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) + cmocka_run_group_tests(attacks, on_two_harts, NULL) +
+	       cmocka_run_group_tests(attacks, on_four_harts, NULL);
 }
