@@ -1,6 +1,7 @@
 /*
  * lives.c - R10, R11, I5: programs die at random moments, in calls, with rings, packets under way, children of their own; all comes back
  */
+/* guest: harts=1,2,4 */
 #include <exos/flow.h>
 #include <exos/ring.h>
 
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
 
 		snprintf(seed, sizeof(seed), "%d", n);
 		c.role = seed;
+		c.hart = n;
 		event_clear(EV_USER(0));
 		MUST(child(&c, &p));
 		sys_wait(EV_USER(0), deadline_us(2000000));

@@ -1,9 +1,10 @@
 /*
- * r1_revocation.c - R1, R2, R5, R6: memory is lent, and wanted back from one that answers, one that sleeps, one that is deaf, one that lies
- * and one that says what it would rather lose
+ * r1_revocation.c - R1, R2, R5, R6, R7: memory is lent, and wanted back from one that answers, is deaf, sleeps, lies, says what it would
+ * rather lose, is slow, has no memory to answer with, faults in its answer, or dies in it
  *
  * The test leaves little memory free, and a second program borrows all of that and binds it. Whatever it does then, the test has its
- * pages in bounded time; the other reads the right content in every page that it still has, and faults where one is gone.
+ * pages in bounded time; the other reads the right content in every page that it still has, and faults where one is gone. What it does in
+ * r8_storm is the same: a role that begins with + borrows less, and again whenever it can.
  */
 /* guest: harts=1,2,4 */
 #include "check.h"
@@ -17,6 +18,9 @@
 static unsigned int slots[MANY], npages, wrong, missing;
 static bool late;	/* the emulator's host was busy, and the time for an answer was over before it was given */
 static uint32_t list[64];
+static bool storm;		/* one of many */
+static unsigned int share = MANY;	/* pages that it borrows */
+#define SHARE	400		/* of each of many */
 
 static const volatile struct exposed_env *me(void)
 {
@@ -53,7 +57,7 @@ static void look(void)
 
 static void hoard(void)
 {
-	for (; npages < MANY; npages++) {
+	for (; npages < MANY && me()->held < me()->guarantee + share; npages++) {
 		if (npages % 512 == 0 && vm_table(ctx_slot(), FAR + npages * PAGE_SIZE, 0) != 0)
 			return;
 		slots[npages] = slot_alloc();
@@ -76,6 +80,43 @@ static void answer(uint64_t events)
 	late |= time_now() + 3 * uarea()->revoke.time + 640000 > uarea()->revoke.deadline;
 }
 
+/* It wants a page to answer with, and there is none; it gives what it has then. */
+static void starve(uint64_t events)
+{
+	unsigned int slot = slot_alloc();
+
+	while (slot != 0 && sys_page_alloc(0, slot, FRAME_ANY, 0) >= 0)
+		slot = slot_alloc();
+	slot_free(slot);
+	answer(events);
+}
+
+/* It begins to answer when it is too late. */
+static void dawdle(uint64_t events)
+{
+	while (uarea()->revoke.kind != REVOKE_NONE)
+		;
+	answer(events);
+}
+
+/* Half of an answer, and then a fault while upcalls are held; or its end. */
+static void fault(uint64_t events)
+{
+	event_clear(events);
+	for (unsigned int n = uarea()->revoke.amount / 2; n > 0 && npages > 0; n--)
+		sys_cap_delete(slots[--npages]);
+	((struct uarea *)uarea())->held = 1;
+	*(volatile uint64_t *)0x3000 = 1;
+}
+
+static void die(uint64_t events)
+{
+	event_clear(events);
+	for (unsigned int n = uarea()->revoke.amount / 2; n > 0 && npages > 0; n--)
+		sys_cap_delete(slots[--npages]);
+	_Exit(7);
+}
+
 /* A copy of each page that it deletes stays. */
 static void lie(uint64_t events)
 {
@@ -95,6 +136,10 @@ static void lie(uint64_t events)
 
 static int other(const char *role)
 {
+	static const struct {
+		const char *role;
+		void (*handler)(uint64_t);
+	} answers[] = { { "answers", answer }, { "lies", lie }, { "starves", starve }, { "slow", dawdle }, { "faults", fault }, { "dies", die } };
 	char room[16384];
 	uint32_t lost;
 
@@ -103,17 +148,20 @@ static int other(const char *role)
 	if (me() == NULL || frames_free() == 0)
 		return 99;
 	printf("%s: begins\n", role);
+	storm = *role == '+';
+	role += storm;
+	if (storm)
+		share = SHARE;
 	/* It answers for itself, and the library knows nothing of its pages. */
 	sys_env_set(0, ENV_HANDLER, UP_REVOKE, 0);
 	sys_env_set(0, ENV_HANDLER, UP_REPOSSESS, 0);
 	upcall_set_fault_handler(skip_fault);
 	hoard();
-	if (npages < LEAVE / 2)
+	if (npages < LEAVE / 2 && !storm)
 		return 100;
-	if (strcmp(role, "answers") == 0)
-		upcall_set_event_handler(EV_REVOKE, answer);
-	if (strcmp(role, "lies") == 0)
-		upcall_set_event_handler(EV_REVOKE, lie);
+	for (unsigned int i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (strcmp(role, answers[i].role) == 0)
+			upcall_set_event_handler(EV_REVOKE, answers[i].handler);
 	if (strcmp(role, "lists") == 0) {
 		for (unsigned int i = 0; i < 64; i++)
 			list[i] = slots[i * 3];
@@ -122,14 +170,20 @@ static int other(const char *role)
 	}
 	if (strcmp(role, "sleeps") == 0)
 		sys_wait(EV_USER(0), 0);
-	while ((event_pending() & EV_USER(0)) == 0)
+	while ((event_pending() & EV_USER(0)) == 0) {
 		look();
+		/* More, in place of what it gave. What was taken stays empty. */
+		if (storm && uarea()->revoke.kind == REVOKE_NONE)
+			hoard();
+	}
 	lost = me()->lost;
 	look();
 	printf("%s: %u pages, %u gone, %u lost, %u wrong\n", role, npages, missing, lost, wrong);
-	if (wrong != 0 || uarea()->nlost != lost)
+	if (wrong != 0 || (uarea()->nlost != lost && !storm))
 		return 101;
-	if (strcmp(role, "answers") == 0)
+	if (storm)
+		return lost >= missing ? 0 : 107;
+	if (strcmp(role, "answers") == 0 || strcmp(role, "starves") == 0)
 		/*
 		 * In the debug kernel (it counts fences) the audit is charged to whoever made the call; with several harts the emulator's host
 		 * lets one stand still now and then, while its time goes on. There an answer may come too late.
@@ -181,7 +235,7 @@ static void want(const char *role, unsigned int first, unsigned int n)
 	here = sys_env_ask(0, REVOKE_PAGES, n, 0);
 	CHECK(here == 0 || here == -E_AGAIN);
 	if (here != 0)
-		CHECK_IS(event_wait(EV_GRANT, deadline_us(10000000)), EV_GRANT);
+		CHECK_IS(event_wait(EV_GRANT, PATIENCE), EV_GRANT);
 	took = time_now() - begin;
 	for (unsigned int i = 0; i < n; i++) {
 		long f = sys_page_alloc(0, first + i, FRAME_ANY, 0);
@@ -214,12 +268,19 @@ static void with(const char *role)
 	want(role, first, 1);
 	want(role, first + 1, 10);
 	want(role, first + 11, 100);
-	if (strcmp(role, "answers") != 0)
+	if (strcmp(role, "answers") != 0 && strcmp(role, "starves") != 0)
 		CHECK(e->lost > lost);
 	CHECK(e->held >= e->guarantee);
-	CHECK_IS(sys_notify(p.env, EV_USER(0)), 0);
-	CHECK_IS(proc_wait(&p, deadline_us(20000000), &status), PROC_EXITED);
-	CHECK_IS(status, 0);
+	if (strcmp(role, "faults") == 0) {
+		CHECK_IS(proc_state(&p, &status), PROC_DOUBLE_FAULT);
+	} else if (strcmp(role, "dies") == 0) {
+		CHECK_IS(proc_state(&p, &status), PROC_EXITED);
+		CHECK_IS(status, 7);
+	} else {
+		CHECK_IS(sys_notify(p.env, EV_USER(0)), 0);
+		CHECK_IS(proc_wait(&p, PATIENCE, &status), PROC_EXITED);
+		CHECK_IS(status, 0);
+	}
 	CHECK_IS(proc_end(&p), 0);
 	for (unsigned int i = 0; i < 111; i++)
 		CHECK_IS(sys_cap_delete(first + i), 0);
@@ -228,7 +289,7 @@ static void with(const char *role)
 
 int main(int argc, char **argv)
 {
-	static const char *const roles[] = { "answers", "deaf", "sleeps", "lies", "lists" };
+	static const char *const roles[] = { "answers", "deaf", "sleeps", "lies", "lists", "slow", "starves", "faults", "dies" };
 	unsigned int run;
 
 	if (argc > 1)
