@@ -33,6 +33,7 @@ struct sim_config {
 	size_t ram_bytes;	/* 0: 4 MiB; beyond 64 MiB only what is written takes memory of the host */
 	unsigned asid_bits;	/* ASIDs that the machine has; 0: none */
 	unsigned harts;		/* 0: one; up to SIM_HARTS */
+	bool together;		/* sim_together */
 	bool ad_faults;		/* accessed and dirty clear cause a page fault; otherwise the hardware sets them */
 	bool nic;		/* there is a network device */
 	bool bare;		/* leave the first environment as the kernel made it, without the world of sim_world.h */
@@ -123,8 +124,10 @@ struct env *sim_current(void);
 
 /* Interrupts that other harts sent and that were not taken yet, a bit for each hart. */
 extern uint32_t sim_ipis;
-/* Each hart takes its own. sim_run() and sim_pass() begin with that, but when there is a hook. */
+/* Each hart takes its own. sim_pass() begins with that, and sim_run() when the harts work together. */
 void sim_ipis_taken(void);
+/* sim_run() goes to the hart on which an environment runs. Off: a test says itself which hart executes, and when it is interrupted. */
+extern bool sim_together;
 
 /*
  * Where harts may overtake each other: test/sim/points.h puts one before each atomic operation and each store that others may see, the
@@ -180,7 +183,7 @@ bool sim_step(void);
 
 /* Whoever runs here does not run any more, and is ready. */
 void sim_vacate(void);
-/* Make e current, which must be ready, as a scheduler would; its registers go with it. One that runs on another hart goes on there, and that is this hart then. */
+/* Make e current, which must be ready, as a scheduler would; its registers go with it. See sim_together. */
 void sim_run(struct env *e);
 
 /*

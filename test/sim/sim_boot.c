@@ -94,6 +94,7 @@ void sim_boot(const struct sim_config *config)
 	b.entered = sim_now;
 	memset(sim_cpus, 0, sizeof(sim_cpus));
 	sim_short_roads = false;
+	sim_together = config->together;
 	sim_point_hook = NULL;
 	memset(sim_traced, 0, sizeof(sim_traced));
 	sim_init_env = kern_boot(&b);

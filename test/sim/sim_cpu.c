@@ -16,7 +16,7 @@ enum { RA = 1, SP = 2, GP = 3, TP = 4, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11,
 enum { CAUSE_FETCH_MISALIGNED = 0, CAUSE_BREAK = 3, CAUSE_LOAD_MISALIGNED = 4, CAUSE_STORE_MISALIGNED = 6 };
 
 struct sim_registers sim_cpus[SIM_HARTS];
-bool sim_audit = true, sim_short_roads;
+bool sim_audit = true, sim_short_roads, sim_together;
 bool sim_traced[HARTS_MAX];
 
 void arch_trace(bool on)
@@ -207,10 +207,10 @@ void sim_ipis_taken(void)
 	sim_hart = self;
 }
 
-/* All harts take what they were told by others, and the one that e runs on becomes this one. An explorer does all that itself. */
+/* All harts take what they were told by others, and the one that e runs on becomes this one. */
 static void go_to(const struct env *e)
 {
-	if (sim_point_hook != NULL)
+	if (!sim_together)
 		return;
 	sim_ipis_taken();
 	for (unsigned i = 0; i < nharts; i++)

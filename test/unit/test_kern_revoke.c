@@ -68,7 +68,7 @@ static int setup(void **state)
 		sim_restore(full);
 		return 0;
 	}
-	boot_with(&(struct sim_config){ .asid_bits = 16, .nic = true, .harts = nharts_wanted });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .nic = true, .harts = nharts_wanted, .together = true });
 	init = sim_init_env;
 	r = sim_child(init, 60);
 	s = sim_child(init, 60);
@@ -468,7 +468,7 @@ static void r8_a_storm_of_demands(void **state)
 	uint64_t seed = 7;
 
 	(void)state;
-	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = nharts_wanted });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = nharts_wanted, .together = true });
 	init = sim_init_env;
 	for (unsigned i = 0; i < 12; i++)
 		want[i] = sim_child(init, 16);

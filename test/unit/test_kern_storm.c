@@ -360,7 +360,7 @@ static void storm(unsigned harts, unsigned long steps)
 	struct account before, after;
 	unsigned last;
 
-	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = harts, .ram_bytes = 3u << 20, .unwatched = true });
+	boot_with(&(struct sim_config){ .asid_bits = 16, .harts = harts, .together = true, .ram_bytes = 3u << 20, .unwatched = true });
 	init = sim_init_env;
 	chance = (seed + 1) * 0x9e3779b97f4a7c15u;
 	for (last = init->nslots; sim_cap(init, last - 1)->type == CAP_NONE; last--)
