@@ -4,6 +4,7 @@
  * The hardware may remember that nothing was there; a program cannot make it forget, so a fence that is missing would be a fault
  * without end.
  */
+/* guest: harts=1,2,4 */
 #include "check.h"
 
 #define FAR	0x3000000000ul
