@@ -91,20 +91,24 @@ static int setup(void **state)
 	return 0;
 }
 
+static int on_harts(unsigned n)
+{
+	nharts_wanted = n;
+	sim_snapshot_free(full);
+	full = NULL;
+	return 0;
+}
+
 static int on_two_harts(void **state)
 {
 	(void)state;
-	nharts_wanted = 2;
-	full = NULL;
-	return 0;
+	return on_harts(2);
 }
 
 static int on_four_harts(void **state)
 {
 	(void)state;
-	nharts_wanted = 4;
-	full = NULL;
-	return 0;
+	return on_harts(4);
 }
 
 static uint32_t free_now(void) { return system_info->free_frames; }
