@@ -21,7 +21,7 @@ static bool debug_kernel(void)
 static struct proc p[3];
 static uint64_t slice;
 
-/* Every other slice: a run of ours is one slice long, and between ours nobody's. */
+/* Every other slice, of those that are ours: a run of ours is one slice long, and between ours nobody's. */
 static void own_slices(void)
 {
 	unsigned int slot = start_slot("slices");
@@ -29,7 +29,8 @@ static void own_slices(void)
 
 	MUST(sys_cap_info(slot, &info));
 	for (unsigned int i = 0; i < info.count; i += 2)
-		MUST(sys_slice_bind(slot, info.first + i, 1, 0));
+		if (exposed_hart(0)->slice[info.first + i] == self_env())
+			MUST(sys_slice_bind(slot, info.first + i, 1, 0));
 }
 
 static void start_clients(void)
