@@ -22,6 +22,9 @@ void revoke_upcall(void);
 void revoke_late(void);
 void revoke_begin(void);
 
+/* sched/slices.c: from now on the program answers when it is asked for slices, if it was given the right to bind some. */
+void own_slices_begin(void);
+
 /* vm/vm.c: the image is a region; nothing is known about its pages until vm_note(). */
 void vm_init(uintptr_t image_start, uintptr_t image_end);
 

@@ -13,6 +13,8 @@ struct view {
 	unsigned int machine;	/* slot that shows the right to it, where one is needed */
 };
 
+static struct view views[EXPOSE_REGIONS];
+
 /* Bindings are not inherited by a copy of the program, for no capability stands for them: there they are made page by page. */
 static bool bind_again(void *arg, void *va, unsigned int access)
 {
@@ -31,7 +33,6 @@ static bool bind_again(void *arg, void *va, unsigned int access)
 /* The region, mapped once; *at remembers where. */
 static const volatile void *mapped_with(unsigned int machine, enum expose_region region, size_t bytes, const volatile void **at)
 {
-	static struct view views[EXPOSE_REGIONS];
 	size_t npages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE, done = 0;
 	char *va;
 
@@ -85,6 +86,23 @@ const volatile struct exposed_env *exposed_env_of(uint32_t id)
 	const volatile struct exposed_env *e = exposed_env(id & ENV_INDEX_MASK);
 
 	return e != NULL && e->id == id && e->state != ENV_FREE ? e : NULL;
+}
+
+bool exposed_self(void)
+{
+	const volatile struct exposed_env *self = exposed_env(self_env() & ENV_INDEX_MASK);
+	const volatile void *at[] = { exposed_system(), self };
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (at[i] == NULL || !bind_again(&views[i == 0 ? EXPOSE_SYSTEM : EXPOSE_ENVS], (void *)((uintptr_t)at[i] & ~(PAGE_SIZE - 1)), PROT_R))
+			return false;
+	/* A record may lie across a border of pages. */
+	if (!bind_again(&views[EXPOSE_ENVS], (void *)(((uintptr_t)(self + 1) - 1) & ~(PAGE_SIZE - 1)), PROT_R))
+		return false;
+	for (unsigned int h = 0; h < exposed_system()->nharts; h++)
+		if (exposed_hart(h) == NULL || !bind_again(&views[EXPOSE_HARTS], (void *)exposed_hart(h), PROT_R))
+			return false;
+	return true;
 }
 
 const volatile struct frame *exposed_frames(void)

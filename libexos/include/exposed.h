@@ -9,6 +9,7 @@
 
 #include <exos/expose.h>
 #include <exos/trace.h>
+#include <stdbool.h>
 
 const volatile struct exposed_system *exposed_system(void);
 
@@ -25,6 +26,12 @@ const volatile struct frame *exposed_frames(void);
 const volatile struct frame *exposed_frame(uint64_t frame);
 
 const volatile struct exposed_hart *exposed_hart(unsigned int hart);
+
+/*
+ * The system's record, the own one and those of all harts are bound from now on, so that they can be read in an upcall. A forked copy
+ * has to call this again. False: no memory for tables.
+ */
+bool exposed_self(void);
 
 /* The trace ring of a hart, by a MACHINE capability; NULL also before the first sys_trace_set(). */
 const volatile struct trace_ring *exposed_trace(unsigned int hart, unsigned int machine);

@@ -68,7 +68,7 @@ void thread_turn_over(void);
  * by itself: for a lock that is taken, a condition, malloc(), the vm part, event_wait(), a page fault, output. Everything else of
  * libexos that makes system calls (proc.h, netif.h, pipe.h, reading the console) is to be used by the first thread, which never leaves, or
  * after thread_stay(true). When such an environment is ended by somebody, the thread that ran on it is lost with what it held, and
- * thread_join() says -E_DEAD.
+ * thread_join() says -E_DEAD. One whose slices are all taken (revoke.h) is lent the program's own time until the thread has come home.
  */
 int thread_harts(unsigned int n);
 

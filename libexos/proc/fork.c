@@ -174,6 +174,7 @@ static int go_on(struct proc *p)
 		slot_free(parent_slot);		/* our parent's parent, who is not ours */
 	parent_slot = slot_for_parent;
 	memset(p, 0, sizeof(*p));
+	own_slices_begin();
 	return 1;
 }
 

@@ -12,12 +12,17 @@
  * instruction takes one thread with it and nothing else. A thread leaves home only where it says so itself (thread_yield(), the end of
  * a piece of preempt_off(), its very beginning) or after a fault that home has served: so what preempt_off() finds about where it is
  * stays true, though its turn may end at any instruction.
+ *
+ * A worker whose slices are all taken stands still, with its thread. Home cannot take that over, for it cannot read the floating-point
+ * registers of another environment; but it can give its own time: it yields to the worker, every other slice, until the thread comes
+ * home. Such a worker is given no other thread before it has slices again.
  */
 #include "exos_calls.h"
 #include "exposed.h"
 #include "internal.h"
 #include "preempt.h"
 #include "sched/threads.h"
+#include "slices.h"
 #include "start.h"
 #include "upcall.h"
 #include "upcall/frame.h"
@@ -29,6 +34,7 @@
 #define WORK		EV_USER(0)	/* in a worker's u-area: there is a thread for it */
 #define STACK_BYTES	(2 * PAGE_SIZE)	/* of the loop below */
 #define LOOKS		2000		/* for another thread, before a worker sleeps */
+#define REGAIN_TICKS	10000000	/* of the time CSR, between two attempts to have slices for a worker that lost them */
 
 struct worker {
 	uint64_t sp;			/* of the loop, while a thread runs */
@@ -40,6 +46,9 @@ struct worker {
 	struct thread *has;		/* given, and not back yet */
 	unsigned int env;		/* slot; 0: it has ended */
 	uint32_t id;
+	const volatile struct exposed_env *record;
+	unsigned int slices;		/* SLICE slot */
+	uint64_t regain;		/* when to try again to bind some */
 };
 static_assert(offsetof(struct worker, sp) == W_SP && offsetof(struct worker, thread) == W_THREAD, "switch.S");
 
@@ -50,6 +59,7 @@ extern char worker_fault[];
 static struct worker *workers[WORKERS];
 static unsigned int nworkers;
 static bool used;
+static uint64_t lent;			/* when home got its time back from a worker that has none */
 
 /* ---- on the other hart ---- */
 
@@ -115,12 +125,41 @@ bool pool_busy(void)
 	return false;
 }
 
+/* Does it have time of its own? If not, perhaps there is some again. */
+static bool has_time(struct worker *w)
+{
+	struct cap_info info;
+
+	if (w->record->slices.held != 0)
+		return true;
+	if (time_now() < w->regain || sys_cap_info(w->slices, &info) < 0)
+		return false;
+	w->regain = time_now() + REGAIN_TICKS;
+	for (unsigned int i = 0; i < info.count; i++)
+		sys_slice_bind(w->slices, info.first + i, 1, w->env);
+	return w->record->slices.held != 0;
+}
+
 static struct worker *idle_worker(void)
 {
 	for (unsigned int i = 0; i < nworkers; i++)
-		if (workers[i]->env != 0 && workers[i]->has == NULL)
+		if (workers[i]->env != 0 && workers[i]->has == NULL && has_time(workers[i]))
 			return workers[i];
 	return NULL;
+}
+
+bool pool_lend(void)
+{
+	bool did = false;
+
+	if (time_now() - lent < exposed_hart(0)->slice_ticks)
+		return false;
+	for (unsigned int i = 0; i < nworkers; i++)
+		if (workers[i]->has != NULL && workers[i]->record->slices.held == 0)
+			did |= sys_yield(workers[i]->env) == 0;
+	if (did)
+		lent = time_now();
+	return did;
 }
 
 /* t is in no queue. */
@@ -187,6 +226,7 @@ void pool_work(void)
 	struct thread *t = thread_ready.first, *next;
 
 	__atomic_fetch_and(&((struct uarea *)uarea())->events, ~POOL_EVENT, __ATOMIC_SEQ_CST);	/* before the look, not after it */
+	pool_lend();
 	for (unsigned int i = 0; i < nworkers; i++)
 		collect(workers[i]);
 	if (event_pending() & EV_CHILD) {
@@ -266,13 +306,19 @@ static struct worker *make_memory(unsigned int *uarea_slot)
 	return memory != NULL ? (struct worker *)(memory + PAGE_SIZE + STACK_BYTES + U_LIB) : NULL;
 }
 
-/* Let it run in the slices of a capability, all of them. */
+/* Let it run in the slices of a capability, all of them. What home is promised of slices, and does not use, is promised to it. */
 static long give_time(unsigned int env, unsigned int slices)
 {
+	const volatile struct exposed_env *self = exposed_env_of(self_env());
 	struct cap_info info;
 	long r = sys_cap_info(slices, &info);
+	uint32_t used = self->slices.promised_on + self->slices.held, spare = self->slices.guarantee > used ? self->slices.guarantee - used : 0;
 
-	return r < 0 ? r : sys_slice_bind(slices, info.first, info.count, env);
+	if (r < 0)
+		return r;
+	if (spare != 0)
+		sys_env_set(env, ENV_GUARANTEE, spare < info.count ? spare : info.count, REVOKE_SLICES);
+	return slices_bind(slices, info.first, info.count, env);
 }
 
 static long make_env(struct worker *w, unsigned int uarea_slot, unsigned int slices)
@@ -286,6 +332,8 @@ static long make_env(struct worker *w, unsigned int uarea_slot, unsigned int sli
 	if (r >= 0) {
 		w->id = (uint32_t)r;
 		w->env = (unsigned int)env;
+		w->record = exposed_env_of(w->id);
+		w->slices = slices;
 		regs.x[2 - 1] = (uint64_t)u;
 		regs.x[4 - 1] = (uint64_t)__builtin_thread_pointer();
 		regs.x[10 - 1] = (uint64_t)w;
@@ -327,7 +375,7 @@ int thread_harts(unsigned int n)
 	if (used || thread_me != &first_thread || n == 0)
 		return -E_INVAL;
 	used = true;
-	if (exposed_system() == NULL || exposed_env_of(self_env()) == NULL)
+	if (exposed_system() == NULL || exposed_env_of(self_env()) == NULL || exposed_hart(0) == NULL)
 		return -E_NOMEM;
 	for (unsigned int h = 0; h < exposed_system()->nharts && h <= WORKERS && nworkers + 1 < n; h++) {
 		unsigned int uarea_slot = 0, slices;

@@ -20,6 +20,8 @@
 
 static_assert(offsetof(struct thread, fp) == T_FP && offsetof(struct thread, full) == T_FULL && offsetof(struct thread, at) == T_AT, "switch.S");
 
+#define LOOK_TICKS 100000	/* of the time CSR: how long those on other harts may go unseen */
+
 extern char __tls_base[], __tdata_end[], __tls_end[];
 
 struct thread first_thread = { .stays = true };
@@ -144,6 +146,13 @@ static void sleep_for_all(void)
 	}
 	if (preempt_harts)
 		mask |= POOL_EVENT | EV_CHILD;
+	/* Those elsewhere may lose their time, and nobody tells. */
+	if (preempt_harts && pool_busy()) {
+		if (pool_lend())
+			return;
+		if (deadline == 0 || deadline > time_now() + LOOK_TICKS)
+			deadline = time_now() + LOOK_TICKS;
+	}
 	if (sleepers == NULL && !pool_busy()) {
 		static const char text[] = "every thread waits for another one: this is a deadlock\r\n";
 

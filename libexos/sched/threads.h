@@ -77,6 +77,8 @@ void pool_chosen(struct thread *t);
 bool pool_leave(void);
 /* Does any thread run elsewhere? */
 bool pool_busy(void);
+/* Give the rest of the slice to threads elsewhere whose hart is not ours any more. False: there are none, or they had the last one. */
+bool pool_lend(void);
 
 /* switch.S */
 void thread_registers(struct thread *from, struct thread *to);

@@ -188,6 +188,7 @@ void start_main(void)
 {
 	int argc = make_args();
 
+	own_slices_begin();
 	for (void (**f)(void) = __preinit_array_start; f < __preinit_array_end; f++)
 		(*f)();
 	for (void (**f)(void) = __init_array_start; f < __init_array_end; f++)

@@ -1,5 +1,5 @@
 /*
- * revoke.c - giving pages up when the kernel asks, and repairing the records after it took some
+ * revoke.c - giving up what the kernel asks for, and repairing the records after it took something
  *
  * Both happen in an upcall, or, when that came in the middle of the vm part or of malloc(), as soon as that is left: preempt_depth tells.
  * Nothing here takes a page, a slot or memory. What is needed for it (image, upcall stack, page table) is not on the list of what may be
@@ -21,23 +21,25 @@
 static uint32_t offers[REVOKE_LIST];
 static unsigned int nnamed, noffers;	/* those that somebody named, and behind them pages of data, in no order */
 static struct revoke_giver *givers;
-static unsigned int (*own_answer)(unsigned int n);
+static unsigned int (*own_answer[REVOKE_SHARES + 1])(unsigned int n);
 static bool (*lost_handler)(void *va);
 static uint32_t lost_vpn[LOST_PAGES];
 static unsigned int nlost;
 static bool lost_more;		/* than are remembered: each touch of a page that is not there is suspect */
 static uint64_t seen;		/* entries of the repossession vector */
+static uint64_t answered;	/* number of the last request */
 static volatile bool due;
-static struct revoke_stats stats;
+static struct revoke_stats stats[REVOKE_SHARES + 1];
 
-const struct revoke_stats *revoke_stats(void)
+const struct revoke_stats *revoke_stats(enum revoke_kind kind)
 {
-	return &stats;
+	return &stats[kind <= REVOKE_SHARES ? kind : REVOKE_NONE];
 }
 
-void revoke_set_answer(unsigned int (*answer)(unsigned int n))
+void revoke_set_answer(enum revoke_kind kind, unsigned int (*answer)(unsigned int n))
 {
-	own_answer = answer;
+	if (kind <= REVOKE_SHARES)
+		own_answer[kind] = answer;
 }
 
 void revoke_set_lost(bool (*lost)(void *va))
@@ -49,6 +51,8 @@ void revoke_add(struct revoke_giver *g)
 {
 	PREEMPT_OFF;
 
+	if (g->kind == REVOKE_NONE)
+		g->kind = REVOKE_PAGES;
 	g->next = givers;
 	givers = g;
 }
@@ -116,18 +120,19 @@ static void offer_data(void)
 
 /* ---- an answer ---- */
 
-static void answer(unsigned int n)
+static void answer(enum revoke_kind kind, unsigned int n)
 {
 	unsigned int given = 0;
 
-	stats.requests++;
-	if (own_answer != NULL)
-		given = own_answer(n);
+	stats[kind].requests++;
+	if (own_answer[kind] != NULL)
+		given = own_answer[kind](n);
 	for (unsigned int pass = 0; pass < 2; pass++)
 		for (struct revoke_giver *g = givers; g != NULL && given < n; g = g->next)
-			given += g->give(g->arg, n - given, pass == 0);
-	stats.given += given;
-	if (given < n || own_answer != NULL)
+			if (g->kind == kind)
+				given += g->give(g->arg, n - given, pass == 0);
+	stats[kind].given += given;
+	if (kind == REVOKE_PAGES && (given < n || own_answer[kind] != NULL))
 		offer_data();		/* it may have been mistaken */
 }
 
@@ -135,7 +140,7 @@ static void answer(unsigned int n)
 
 static void remember_loss(uint64_t vpn)
 {
-	stats.lost++;
+	stats[REVOKE_PAGES].lost++;
 	if (nlost < LOST_PAGES)
 		lost_vpn[nlost++] = (uint32_t)vpn;
 	else
@@ -154,19 +159,32 @@ static uint64_t place_of(unsigned int slot, uint64_t near)
 	return vpn;
 }
 
-/* The capability in a slot is gone. What stands in its place meanwhile is another page: the kernel tells before it is asked for one. */
+/* Whose was it? */
+static bool tell_giver(enum revoke_kind kind, unsigned int what)
+{
+	for (struct revoke_giver *g = givers; g != NULL; g = g->next)
+		if (g->kind == kind && g->taken != NULL && g->taken(g->arg, what))
+			return true;
+	return false;
+}
+
+static enum cap_type type_of(unsigned int slot)
+{
+	static struct cap_info info;
+
+	return sys_cap_info(slot, &info) == 0 ? (enum cap_type)info.type : CAP_NONE;
+}
+
+/* The capability of a page or a table is gone, and its slot is empty; if it is not, that was told already and the slot is in use again. */
 static void repair(unsigned int slot, uint64_t va)
 {
 	uint64_t vpn;
 
-	stats.taken++;
+	stats[REVOKE_PAGES].taken++;
+	if (type_of(slot) != CAP_NONE)
+		return;
 	revoke_withdraw(slot);
-	for (struct revoke_giver *g = givers; g != NULL; g = g->next)
-		if (g->taken(g->arg, slot)) {
-			slot_free(slot);
-			return;
-		}
-	if (space_forget_table(slot)) {
+	if (tell_giver(REVOKE_PAGES, slot) || space_forget_table(slot)) {
 		slot_free(slot);
 		return;
 	}
@@ -179,16 +197,45 @@ static void repair(unsigned int slot, uint64_t va)
 	/* Else the program holds it in a way that it knows itself: the slot stays its own, and empty. */
 }
 
+/* A page stands in a slot where a filter or a ring was. */
+static void repair_object(enum revoke_kind kind, unsigned int slot)
+{
+	stats[kind].taken += tell_giver(kind, slot);
+}
+
+static void repair_entry(enum revoke_kind kind, unsigned int slot, unsigned int name, uint64_t va)
+{
+	switch (kind) {
+	case REVOKE_SLICES:
+		stats[kind].taken++;
+		tell_giver(kind, name);		/* what it has left, the exposed record says */
+		break;
+	case REVOKE_FILTERS:
+	case REVOKE_RINGS:
+		if (type_of(slot) == CAP_PAGE)
+			repair_object(kind, slot);
+		break;
+	default:
+		repair(slot, va);
+	}
+}
+
 /* More was taken than the vector holds: look at each slot in use. */
 static void repair_all(void)
 {
-	static struct cap_info info;
 	uint64_t used, total;
 
 	slot_count(&used, &total);
-	for (unsigned int slot = 1; slot < total; slot++)
-		if (slot_used(slot) && sys_cap_info(slot, &info) == -E_NOCAP)
+	for (unsigned int slot = 1; slot < total; slot++) {
+		enum cap_type type = slot_used(slot) ? type_of(slot) : CAP_MACHINE;
+
+		if (type == CAP_NONE) {
 			repair(slot, 0);
+		} else if (type == CAP_PAGE) {
+			repair_object(REVOKE_FILTERS, slot);
+			repair_object(REVOKE_RINGS, slot);
+		}
+	}
 }
 
 static void repairs(void)
@@ -198,16 +245,17 @@ static void repairs(void)
 
 	for (; seen != end; seen++) {
 		const volatile struct repossession *r = &u->lost[seen % LOST_MAX];
-		unsigned int slot = r->slot;
+		enum revoke_kind kind = (enum revoke_kind)r->kind;
+		unsigned int slot = r->slot, name = r->name;
 		uint64_t va = r->va;
 
 		/* Overwritten before or while it was read? */
 		if (__atomic_load_n(&u->nlost, __ATOMIC_ACQUIRE) - seen > LOST_MAX) {
-			seen = end;
+			seen = __atomic_load_n(&u->nlost, __ATOMIC_ACQUIRE);
 			repair_all();
 			return;
 		}
-		repair(slot, va);
+		repair_entry(kind, slot, name, va);
 	}
 }
 
@@ -216,13 +264,27 @@ static void repairs(void)
 static void serve(void)
 {
 	volatile struct uarea *u = uarea();
+	uint64_t number, before[REVOKE_SHARES + 1];
+	unsigned int kind, amount, lost;
 
+	for (kind = 0; kind <= REVOKE_SHARES; kind++)
+		before[kind] = stats[kind].taken;
 	due = false;
 	event_clear(EV_REVOKE | EV_REPOSSESS);
 	if (u->nlost != seen)
 		repairs();
-	if (u->revoke.kind == REVOKE_PAGES && u->revoke.amount > 0)
-		answer(u->revoke.amount);
+	do {		/* another hart may replace one request by the next one meanwhile */
+		number = u->revoke.number;
+		kind = u->revoke.kind;
+		amount = u->revoke.amount;
+	} while (number != u->revoke.number || kind != u->revoke.kind);
+	if (kind == REVOKE_NONE || kind > REVOKE_SHARES || number == answered)
+		return;
+	/* It stays there, as it was asked, until the kernel looks again. Who is late does not owe what was taken meanwhile. */
+	answered = number;
+	lost = (unsigned int)(stats[kind].taken - before[kind]);
+	if (amount > lost)
+		answer((enum revoke_kind)kind, amount - lost);
 }
 
 void revoke_upcall(void)
@@ -251,6 +313,7 @@ void revoke_late(void)
 void revoke_begin(void)
 {
 	seen = uarea()->nlost;
+	answered = 0;
 	tell_list();
 }
 

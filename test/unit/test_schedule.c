@@ -1,6 +1,6 @@
-/* ctest: label=unit sources=libexos/sched/stride.c,libexos/sched/lottery.c,libexos/sched/edf.c */
+/* ctest: label=unit sources=libexos/sched/stride.c,libexos/sched/lottery.c,libexos/sched/edf.c,libexos/sched/least.c */
 /*
- * test_schedule.c - the policies of libexos/sched: shares over ten thousand decisions, sleepers, deadlines
+ * test_schedule.c - the policies of libexos/sched: shares over ten thousand decisions, sleepers, deadlines; which slice goes first
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "schedule.h"
+#include "slices.h"
 
 #define DECISIONS	10000
 #define QUANTUM		10000u
@@ -199,6 +200,20 @@ static void edf_overload_is_told(void **state)
 	assert_true(s.client[0].ran <= DECISIONS / 10 * 7 + 7 && s.client[1].ran <= DECISIONS / 10 * 7 + 7);
 }
 
+static void the_slice_that_is_worth_least_goes_first(void **state)
+{
+	uint32_t worth[] = { SLICE_KEEP, 7, 3, 9, 3, SLICE_KEEP };
+	static const int order[] = { 2, 4, 1, 3, -1 };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		assert_int_equal(slices_least(worth, 6), order[i]);
+		if (order[i] >= 0)
+			worth[order[i]] = SLICE_KEEP;
+	}
+	assert_int_equal(slices_least(worth, 0), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test(nobody_ready_is_nobody_picked),
 		cmocka_unit_test(edf_keeps_every_deadline_up_to_full_load),
 		cmocka_unit_test(edf_overload_is_told),
+		cmocka_unit_test(the_slice_that_is_worth_least_goes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
  * Four programs (copies of this one) borrow until the machine is full: one is polite and gives back what it is asked for from its page caches,
  * one is greedy and takes whatever it can get as soon as it is free, one is deaf and never answers, one is hostile: it answers with lies.
  * Then this program takes the pages that it is promised, a part of them in each round; the kernel asks who borrowed most, and takes from
- * those who do not answer. After each round a table shows what everybody holds, was asked for, and lost. On a small machine (MEM=32)
+ * those who do not answer. After each round a table shows what everybody holds, was asked for, and lost. On a small machine (MEM=36)
  * all four are asked.
  *
  * It exits with 0 when it got each page that it was promised in each round, and all four lived on, with their data as they left it but for
@@ -230,7 +230,7 @@ static unsigned int give_last(unsigned int n)
 static void greedy(void)
 {
 	open_data(MOST);
-	revoke_set_answer(give_last);
+	revoke_set_answer(REVOKE_PAGES, give_last);
 	while (!mine->stop) {
 		take_all();
 		look();
@@ -246,7 +246,7 @@ static unsigned int give_nothing(unsigned int n)
 static void deaf(void)
 {
 	open_data(quarter);
-	revoke_set_answer(give_nothing);
+	revoke_set_answer(REVOKE_PAGES, give_nothing);
 	take_all();
 	while (!mine->stop)
 		look();
@@ -270,7 +270,7 @@ static unsigned int lie(unsigned int n)
 static void hostile(void)
 {
 	open_data(quarter);
-	revoke_set_answer(lie);
+	revoke_set_answer(REVOKE_PAGES, lie);
 	take_all();
 	while (!mine->stop) {
 		look();
