@@ -632,6 +632,16 @@ void tcp_endpoints(const struct tcp_conn *c, struct net_endpoints *out)
 	*out = (struct net_endpoints){ c->lip, c->rip, c->lport, c->rport };
 }
 
+unsigned int tcp_connections(const struct net *net, uint16_t port)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i <= net->hash_mask; i++)
+		for (const struct tcp_conn *c = net->hash[i]; c != NULL; c = c->hash_next)
+			n += c->lport == port && c->state != TCP_TIME_WAIT;
+	return n;
+}
+
 /* ---- From net_poll() ---- */
 
 void tcp_poll(struct net *net)

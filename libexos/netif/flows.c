@@ -158,3 +158,86 @@ int flow_matches(const struct flow_predicate *p, const uint8_t *frame, uint32_t 
 	}
 	return 1;
 }
+
+/* ---- which flow goes first ---- */
+
+static void mask_bytes(const struct flow_predicate *p, uint8_t mask[FLOW_REACH])
+{
+	memset(mask, 0, FLOW_REACH);
+	for (unsigned int i = 0; i < p->natoms; i++)
+		for (unsigned int k = 0; k < p->atom[i].width; k++)
+			mask[p->atom[i].offset + k] |= (uint8_t)(p->atom[i].mask >> (8 * (p->atom[i].width - 1 - k)));
+}
+
+bool flow_same_bits(const struct flow_predicate *p, const struct flow_predicate *q)
+{
+	uint8_t a[FLOW_REACH], b[FLOW_REACH];
+
+	mask_bytes(p, a);
+	mask_bytes(q, b);
+	return memcmp(a, b, sizeof(a)) == 0;
+}
+
+/* The value that all bits of a field must have; -1: not all are tested. */
+static long field(const struct flow_predicate *p, unsigned int offset, unsigned int width)
+{
+	for (unsigned int i = 0; i < p->natoms; i++)
+		if (p->atom[i].offset == offset && p->atom[i].width == width && p->atom[i].mask == (1u << (8 * width)) - 1)
+			return (long)p->atom[i].value;
+	return -1;
+}
+
+struct netif_use flow_use(const struct flow_predicate *p)
+{
+	const long type = field(p, ETH_TYPE, 2), protocol = field(p, IP_PROTOCOL, 1), port = field(p, PORT_DESTINATION, 2);
+	struct netif_use u = { .kind = NETIF_OTHER, .port = port > 0 ? (uint16_t)port : 0 };
+
+	if (type == TYPE_ARP)
+		u.kind = NETIF_ARP;
+	else if (type == TYPE_IP && protocol == PROTOCOL_ICMP)
+		u.kind = NETIF_ICMP;
+	else if (type == TYPE_IP && protocol == FLOW_UDP && port == DHCP_CLIENT && field(p, PORT_SOURCE, 2) == DHCP_SERVER)
+		u.kind = NETIF_DHCP;
+	else if (type == TYPE_IP && protocol == FLOW_UDP && port > 0)
+		u.kind = NETIF_UDP;
+	else if (type == TYPE_IP && protocol == FLOW_TCP && port > 0)
+		u.kind = NETIF_TCP;
+	return u;
+}
+
+uint32_t netif_usual_worth(const struct netif_use *u)
+{
+	switch (u->kind) {
+	case NETIF_ICMP:
+		return 0;
+	case NETIF_UDP:
+		return u->busy == 0 ? 1 : NETIF_IN_USE;
+	case NETIF_TCP:
+		return u->busy == 0 ? 2 : NETIF_IN_USE + (u->busy < 1000 ? u->busy : 1000);
+	case NETIF_OTHER:
+		return NETIF_IN_USE + 2000;
+	case NETIF_DHCP:
+		return NETIF_IN_USE + 3000;
+	default:
+		return NETIF_IN_USE + 4000;
+	}
+}
+
+int netif_least(const struct netif_use *use, unsigned int n, uint32_t (*worth)(const struct netif_use *use), bool idle)
+{
+	uint32_t least = UINT32_MAX;
+	int group = -1;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t most = 0;
+
+		for (unsigned int k = 0; k < n; k++)
+			if (use[k].group == use[i].group && worth(&use[k]) > most)
+				most = worth(&use[k]);
+		if ((!idle || most < NETIF_IN_USE) && (group < 0 || most < least)) {
+			least = most;
+			group = (int)use[i].group;
+		}
+	}
+	return group;
+}

@@ -11,20 +11,30 @@
 #include "netif/flows.h"
 #include "netif/net_page.h"
 #include "posix.h"
+#include "preempt.h"
+#include "revoke.h"
 #include "start.h"
 #include "upcall.h"
 #include "vm.h"
 
 #define BOUNCE_PAGES	8
 #define DONE_WORDS	(RING_SIZE / 64)
+#define WAIT_TICKS	20000000	/* of the time CSR, for a place in the classifier that is promised: two seconds on the virt machine */
+#define AGAIN_US	100000		/* between two attempts to bind what was lost, and two looks at who uses what */
+#define IDLE_US		10000000	/* without a datagram: UDP is idle */
+#define NO_BUFFER	RING_SIZE
 
 static_assert(NET_TX_HEAD <= SEND_HEAD, "the kernel copies the headers, so their page can be written again at once");
 static_assert(RING_SIZE % 64 == 0, "bitmap of completions");
 
 struct bound_flow {
 	unsigned int flow;		/* slot of the FLOW */
-	unsigned int filter;		/* slot of the FILTER */
+	unsigned int filter;		/* slot of the FILTER, or of its page while `bound` is false; 0: it has none */
+	bool bound;
+	unsigned int flags;		/* FILTER_* */
+	struct flow_predicate receive;
 	struct flow_predicate send;	/* without addresses: which packets this flow is for */
+	struct netif_use use;
 };
 
 struct netif_ring {
@@ -35,8 +45,12 @@ struct netif_ring {
 	unsigned int ring;		/* slot */
 	uint64_t event;			/* EV_RING(n) */
 	struct ring_shared *shared;
-	uint8_t *buffers;		/* nbuffers pages */
-	unsigned int nbuffers;
+	uint8_t *buffers;		/* nbuffers pages, */
+	unsigned int nbuffers, nhas;	/* of which so many are there: has[] */
+	bool has[RING_SIZE];
+	unsigned int reading;		/* the stack reads in this one; NO_BUFFER: in none */
+	bool down;			/* there is no ring: it was given up, or taken */
+	bool settled;			/* what was on its way out of the last ring is not waited for */
 	uint32_t avail, used, reaped;	/* our own copies of the free-running indices */
 
 	/* Packets are numbered as they are accepted; the number is the cookie. Those below `done` are out of the device. */
@@ -49,6 +63,11 @@ struct netif_ring {
 
 	struct bound_flow flow[NETIF_FLOWS];
 	unsigned int nflows;
+	uint64_t again_us;		/* when to bind again what is not bound, and to look who uses what */
+	int error;			/* of the last attempt */
+	uint64_t udp_seen, udp_us;	/* datagrams so far, and when the last one came */
+	uint32_t (*worth)(const struct netif_use *use);
+	struct revoke_giver give_filters, give_ring, give_buffers;
 	struct netif_stats stats;
 };
 
@@ -69,8 +88,18 @@ static void mark_done(struct netif_ring *r, uint64_t number)
 
 static void reap(struct netif_ring *r)
 {
-	uint32_t end = __atomic_load_n(&r->shared->sent_idx, __ATOMIC_ACQUIRE);	/* index before entries; kernel: the reverse */
+	uint32_t end;
 
+	/* A ring that is gone tells nothing any more. What the device still has of it is the kernel's care, and goes out as it is by then. */
+	if (r->down) {
+		if (!r->settled) {
+			r->done = r->accepted;
+			memset(r->done_bits, 0, sizeof(r->done_bits));
+		}
+		r->settled = true;
+		return;
+	}
+	end = __atomic_load_n(&r->shared->sent_idx, __ATOMIC_ACQUIRE);	/* index before entries; kernel: the reverse */
 	while (r->reaped != end) {
 		uint64_t entry = r->shared->sent[r->reaped++ % RING_SIZE];
 
@@ -143,6 +172,11 @@ static int transmit(struct netif *netif, const struct net_iov *iov, int n)
 	long err;
 
 	reap(r);
+	if (r->down) {
+		r->stats.refused++;
+		mark_done(r, r->accepted++);
+		return 0;
+	}
 	if (r->accepted - r->done == RING_SIZE)
 		return NET_EAGAIN;	/* more in flight than sent[] can tell of */
 	for (int i = 0; i < n; i++)
@@ -205,44 +239,105 @@ static void offer(struct netif_ring *r, uint16_t buffer)
 
 static bool arrived(const struct netif_ring *r)
 {
-	return __atomic_load_n(&r->shared->used_idx, __ATOMIC_ACQUIRE) != r->used;
+	return !r->down && __atomic_load_n(&r->shared->used_idx, __ATOMIC_ACQUIRE) != r->used;
 }
 
+/* A buffer may be given up in an upcall between any two instructions, but not the one that is being read. */
 static void receive(struct netif_ring *r, struct net *net)
 {
 	for (unsigned int i = 0; i < RING_SIZE && arrived(r); i++) {
 		struct ring_used u = r->shared->used[r->used++ % RING_SIZE];
 
-		if (u.buffer >= r->nbuffers)
-			continue;
-		if (u.length <= RING_FRAME_MAX)
-			net_input(net, r->buffers + u.buffer * PAGE_SIZE, u.length);
-		r->stats.received++;
-		offer(r, u.buffer);
+		__atomic_store_n(&r->reading, u.buffer, __ATOMIC_SEQ_CST);
+		if (u.buffer < r->nbuffers && r->has[u.buffer]) {
+			if (u.length <= RING_FRAME_MAX)
+				net_input(net, r->buffers + u.buffer * PAGE_SIZE, u.length);
+			r->stats.received++;
+			if (!r->down)
+				offer(r, u.buffer);
+		}
+		__atomic_store_n(&r->reading, NO_BUFFER, __ATOMIC_SEQ_CST);
 	}
 }
 
+static bool all_bound(const struct netif_ring *r)
+{
+	unsigned int i = 0;
+
+	while (i < r->nflows && r->flow[i].bound)
+		i++;
+	return i == r->nflows;
+}
+
+static void look_again(struct netif_ring *r, const struct net *net);
+
 uint64_t netif_wait(struct netif_ring *r, struct net *net, uint64_t mask, uint64_t until_us)
 {
-	uint64_t now, until = net_next_deadline(net);
+	uint64_t now, until = net_next_deadline(net), bits = mask | r->event;
 
 	if (until_us < until)
 		until = until_us;
+	if (!r->down && !all_bound(r)) {
+		bits |= EV_GRANT;
+		until = r->again_us < until ? r->again_us : until;
+	}
 	now = now_us();
 	if (now < until && !arrived(r))
-		event_wait(mask | r->event, until == NET_NEVER ? 0 : deadline_us(until - now));
+		event_wait(bits, until == NET_NEVER ? 0 : deadline_us(until - now));
 	event_clear(r->event);		/* before looking at the ring, so that what comes meanwhile sets it again */
 	net_poll(net, now_us());
 	receive(r, net);
+	look_again(r, net);
 	return event_pending() & mask;
 }
 
 /* ---- set-up ---- */
 
+/* The ring out of its page, and a buffer in each page that is there. */
+static long make_ring(struct netif_ring *r)
+{
+	long err = sys_ring_create(r->ring, vm_slot(r->shared), (unsigned int)__builtin_ctzll(r->event / EV_RING(0)));
+
+	if (err < 0)
+		return err;
+	r->avail = r->used = r->reaped = 0;
+	r->reading = NO_BUFFER;
+	for (r->nhas = 0; r->nhas < r->nbuffers; r->nhas++) {
+		unsigned int slot = vm_slot(r->buffers + r->nhas * PAGE_SIZE);
+
+		err = slot != 0 ? sys_ring_buffer(r->ring, r->nhas, slot) : -E_NOCAP;
+		if (err < 0) {
+			while (sys_object_end(r->ring) == 1)
+				;
+			return err;
+		}
+		r->has[r->nhas] = true;
+		offer(r, (uint16_t)r->nhas);
+	}
+	return 0;
+}
+
+static size_t all_pages(const struct netif_ring *r)
+{
+	return 1 + 1 + BOUNCE_PAGES + r->nbuffers;
+}
+
+/* Where the parts are in memory whose pages are there now. */
+static void know_pages(struct netif_ring *r, uint8_t *memory)
+{
+	r->shared = (struct ring_shared *)memory;
+	r->head = memory + PAGE_SIZE;
+	r->head_slot = vm_slot(r->head);
+	r->bounce = memory + 2 * PAGE_SIZE;
+	r->buffers = memory + (2 + BOUNCE_PAGES) * PAGE_SIZE;
+	memset(r->bounce_until, 0xff, sizeof(r->bounce_until));
+}
+
+static void add_givers(struct netif_ring *r);
+
 int netif_open(struct netif_ring **out, unsigned int buffers)
 {
 	const volatile struct exposed_system *system = exposed_system();
-	size_t pages = 1 + 1 + BOUNCE_PAGES + buffers;
 	struct netif_ring *r;
 	uint8_t *memory = NULL;
 	long slot, err;
@@ -260,42 +355,29 @@ int netif_open(struct netif_ring **out, unsigned int buffers)
 	r->netif.transmit = transmit;
 	r->netif.tx_done = tx_done;
 	r->netif.arg = r;
-	memset(r->bounce_until, 0xff, sizeof(r->bounce_until));
+	r->nbuffers = buffers;
+	r->event = EV_RING(rings);
 
 	err = -E_NOMEM;
-	memory = vm_map(pages * PAGE_SIZE, PROT_R | PROT_W);
-	if (memory == NULL)
+	memory = vm_map(all_pages(r) * PAGE_SIZE, PROT_R | PROT_W);
+	if (memory == NULL || !exposed_self())
 		goto out;
-	err = vm_touch(memory, pages * PAGE_SIZE);	/* the kernel wants pages, not promises of pages */
+	err = vm_touch(memory, all_pages(r) * PAGE_SIZE);	/* the kernel wants pages, not promises of pages */
 	if (err < 0)
 		goto out;
-	r->shared = (struct ring_shared *)memory;
-	r->head = memory + PAGE_SIZE;
-	r->head_slot = vm_slot(r->head);
-	r->bounce = memory + 2 * PAGE_SIZE;
-	r->buffers = memory + (2 + BOUNCE_PAGES) * PAGE_SIZE;
+	know_pages(r, memory);
 
 	err = slot = page_new();
 	if (err < 0)
 		goto out;
 	r->ring = (unsigned int)slot;
-	r->event = EV_RING(rings);
-	err = sys_ring_create(r->ring, vm_slot(r->shared), rings);
+	err = make_ring(r);
 	if (err < 0) {
 		slot_delete(r->ring);
 		goto out;
 	}
-	for (r->nbuffers = 0; r->nbuffers < buffers; r->nbuffers++) {
-		err = sys_ring_buffer(r->ring, r->nbuffers, vm_slot(r->buffers + r->nbuffers * PAGE_SIZE));
-		if (err < 0) {
-			while (sys_object_end(r->ring) == 1)
-				;
-			slot_delete(r->ring);
-			goto out;
-		}
-		offer(r, (uint16_t)r->nbuffers);
-	}
 	rings++;
+	add_givers(r);
 	*out = r;
 	return 0;
 
@@ -306,6 +388,34 @@ out:
 	return (int)err;
 }
 
+/* ---- flows ---- */
+
+/* The page for it is there. What is taken of it before the record says that it is bound, is told afterwards. */
+static long bind_filter(struct netif_ring *r, struct bound_flow *f)
+{
+	long err;
+	PREEMPT_OFF;
+
+	err = sys_filter_bind(f->filter, f->flow, r->ring, &f->receive, f->flags);
+	f->bound = err == 0;
+	return err;
+}
+
+/* A place that is promised may be another's, who is asked for it. */
+static long bind_waiting(struct netif_ring *r, struct bound_flow *f)
+{
+	uint64_t end = time_now() + WAIT_TICKS;
+	long err;
+
+	while ((err = bind_filter(r, f)) == -E_AGAIN && time_now() < end) {
+		event_wait(EV_GRANT, end);
+		event_clear(EV_GRANT);
+	}
+	if (err == -E_AGAIN)
+		sys_env_ask(0, REVOKE_FILTERS, 0, 0);
+	return err;
+}
+
 int netif_flow(struct netif_ring *r, unsigned int slot, const struct flow_spec *spec)
 {
 	struct bound_flow *f = &r->flow[r->nflows];
@@ -313,27 +423,35 @@ int netif_flow(struct netif_ring *r, unsigned int slot, const struct flow_spec *
 
 	if (r->nflows == NETIF_FLOWS)
 		return -E_LIMIT;
+	if (r->down)
+		return -E_NODEV;
 	filter = page_new();
 	if (filter < 0)
 		return (int)filter;
-	err = sys_filter_bind((unsigned long)filter, slot, r->ring, (struct flow_predicate *)&spec->receive,
-			      spec->flags & FLOW_SHARED ? FILTER_SHARED : 0);
+	*f = (struct bound_flow){ .flow = slot, .filter = (unsigned int)filter, .receive = spec->receive, .send = spec->send,
+				  .flags = spec->flags & FLOW_SHARED ? FILTER_SHARED : 0, .use = flow_use(&spec->receive) };
+	/* Of those that test the same bits, together they take one place: the number of the first of them. */
+	while (f->use.group < r->nflows && !flow_same_bits(&r->flow[f->use.group].receive, &f->receive))
+		f->use.group++;
+	r->nflows++;
+	err = bind_waiting(r, f);
 	if (err < 0) {
+		r->nflows--;
 		slot_delete((unsigned int)filter);
 		return (int)err;
 	}
-	f->flow = slot;
-	f->filter = (unsigned int)filter;
-	f->send = spec->send;
-	r->nflows++;
 	return 0;
 }
 
 void netif_forget_flows(struct netif_ring *r)
 {
+	PREEMPT_OFF;
+
 	while (r->nflows > 0) {
 		unsigned int filter = r->flow[--r->nflows].filter;
 
+		if (filter == 0)
+			continue;
 		while (sys_object_end(filter) == 1)
 			;
 		slot_delete(filter);
@@ -381,6 +499,253 @@ int netif_grants(struct netif_ring *r)
 		n++;
 	}
 	return n;
+}
+
+/* ---- when the kernel wants something back ---- */
+
+static uint32_t places(void)
+{
+	return exposed_env_of(self_env())->filters.held;
+}
+
+/* All flows of a group go, for less frees no place. */
+static void unbind_group(struct netif_ring *r, unsigned int group)
+{
+	for (unsigned int i = 0; i < r->nflows; i++) {
+		struct bound_flow *f = &r->flow[i];
+
+		if (!f->bound || f->use.group != group)
+			continue;
+		f->bound = false;
+		while (sys_object_end(f->filter) == 1)
+			;
+		r->stats.flows_given++;
+	}
+}
+
+static unsigned int give_filters(void *arg, unsigned int n, bool clean)
+{
+	struct netif_ring *r = arg;
+	const uint32_t before = places();
+	struct netif_use use[NETIF_FLOWS];
+	int group;
+
+	do {
+		unsigned int bound = 0;
+
+		if (before - places() >= n)
+			break;
+		for (unsigned int i = 0; i < r->nflows; i++)
+			if (r->flow[i].bound)
+				use[bound++] = r->flow[i].use;
+		group = netif_least(use, bound, r->worth, clean);
+		if (group >= 0)
+			unbind_group(r, (unsigned int)group);
+	} while (group >= 0);
+	return before - places();
+}
+
+static bool filter_taken(void *arg, unsigned int slot)
+{
+	struct netif_ring *r = arg;
+
+	for (unsigned int i = 0; i < r->nflows; i++)
+		if (r->flow[i].bound && r->flow[i].filter == slot) {
+			r->flow[i].bound = false;
+			r->stats.flows_taken++;
+			return true;
+		}
+	return false;
+}
+
+static void ring_gone(struct netif_ring *r)
+{
+	r->settled = false;
+	r->down = true;
+	for (unsigned int i = 0; i < r->nflows; i++)
+		r->flow[i].bound = false;
+	r->stats.rings_lost++;
+}
+
+static unsigned int give_ring(void *arg, unsigned int n, bool clean)
+{
+	struct netif_ring *r = arg;
+
+	if (n == 0 || clean || r->down)
+		return 0;
+	while (sys_object_end(r->ring) == 1)
+		;
+	ring_gone(r);
+	return 1;
+}
+
+static bool ring_taken(void *arg, unsigned int slot)
+{
+	struct netif_ring *r = arg;
+
+	if (r->down || slot != r->ring)
+		return false;
+	ring_gone(r);
+	return true;
+}
+
+/* A quarter of the buffers stays. A packet that is in one of those given is lost, as packets are. */
+static unsigned int give_buffers(void *arg, unsigned int n, bool clean)
+{
+	struct netif_ring *r = arg;
+	unsigned int given = 0;
+
+	if (clean || r->down)
+		return 0;
+	for (unsigned int b = r->nbuffers; b-- > 0 && given < n && r->nhas > (r->nbuffers + 3) / 4;) {
+		if (!r->has[b] || b == r->reading || sys_ring_buffer(r->ring, b, 0) < 0)
+			continue;
+		r->has[b] = false;
+		r->nhas--;
+		given += vm_discard(r->buffers + b * PAGE_SIZE, PAGE_SIZE) == 0;
+		r->stats.buffers_given++;
+	}
+	return given;
+}
+
+/* Pages of filters that are not bound, and of a ring that is down, are like others; the memory of the ring is known to the vm part. */
+static bool page_taken(void *arg, unsigned int slot)
+{
+	struct netif_ring *r = arg;
+
+	if (r->down && slot == r->ring) {
+		r->ring = 0;
+		return true;
+	}
+	for (unsigned int i = 0; i < r->nflows; i++)
+		if (!r->flow[i].bound && r->flow[i].filter == slot) {
+			r->flow[i].filter = 0;
+			return true;
+		}
+	return false;
+}
+
+static void add_givers(struct netif_ring *r)
+{
+	r->worth = netif_usual_worth;
+	r->give_filters = (struct revoke_giver){ .give = give_filters, .taken = filter_taken, .arg = r, .kind = REVOKE_FILTERS };
+	r->give_ring = (struct revoke_giver){ .give = give_ring, .taken = ring_taken, .arg = r, .kind = REVOKE_RINGS };
+	r->give_buffers = (struct revoke_giver){ .give = give_buffers, .taken = page_taken, .arg = r, .kind = REVOKE_PAGES };
+	revoke_add(&r->give_filters);
+	revoke_add(&r->give_ring);
+	revoke_add(&r->give_buffers);
+}
+
+void netif_set_worth(struct netif_ring *r, uint32_t (*worth)(const struct netif_use *use))
+{
+	r->worth = worth != NULL ? worth : netif_usual_worth;
+}
+
+/* A page for the object in *slot, if it has lost its own. */
+static long have_page(unsigned int *slot)
+{
+	long got = 0;
+
+	if (*slot == 0 && (got = page_new()) > 0)
+		*slot = (unsigned int)got;
+	return got < 0 ? got : 0;
+}
+
+static void bind_again(struct netif_ring *r)
+{
+	event_clear(EV_GRANT);
+	r->error = 0;
+	for (unsigned int i = 0; i < r->nflows; i++) {
+		struct bound_flow *f = &r->flow[i];
+		long err;
+
+		if (f->bound)
+			continue;
+		if ((err = have_page(&f->filter)) == 0)
+			err = bind_filter(r, f);
+		r->stats.flows_again += err == 0;
+		r->error = err < 0 && r->error == 0 ? (int)err : r->error;
+	}
+}
+
+/* Who uses which flow, for the choice of what goes first: looked at here, for in an upcall the stack may be in the middle of something. */
+static void look_at_use(struct netif_ring *r, const struct net *net, uint64_t now)
+{
+	if (net_stats(net)->udp_in != r->udp_seen) {
+		r->udp_seen = net_stats(net)->udp_in;
+		r->udp_us = now;
+	}
+	for (unsigned int i = 0; i < r->nflows; i++) {
+		struct netif_use *u = &r->flow[i].use;
+
+		if (u->kind == NETIF_TCP)
+			u->busy = tcp_connections(net, u->port);
+		else if (u->kind == NETIF_UDP)
+			u->busy = r->udp_us != 0 && now - r->udp_us < IDLE_US;
+	}
+}
+
+static void look_again(struct netif_ring *r, const struct net *net)
+{
+	const bool bound = all_bound(r);
+	uint64_t now = now_us();
+
+	if (now < r->again_us && (bound || (event_pending() & EV_GRANT) == 0))
+		return;
+	r->again_us = now + AGAIN_US;
+	look_at_use(r, net, now);
+	if (!bound && !r->down)
+		bind_again(r);
+}
+
+int netif_error(const struct netif_ring *r)
+{
+	return r->down ? -E_NODEV : all_bound(r) ? 0 : r->error != 0 ? r->error : -E_AGAIN;
+}
+
+const char *netif_strerror(int err)
+{
+	switch (err) {
+	case -E_NODEV:
+		return "there is no network device, or the packet ring was taken back";
+	case -E_QUOTA:
+		return "the packet classifier has no place that is not kept for others: promise the program some, or end one that has filters";
+	case -E_AGAIN:
+		return "a place in the packet classifier was taken back, and others are asked for another one";
+	case -E_EXISTS:
+		return "another program receives these packets";
+	default:
+		return exos_strerror(err);
+	}
+}
+
+int netif_up(struct netif_ring *r)
+{
+	uint8_t *memory = (uint8_t *)r->shared;
+	long err;
+
+	if (!r->down)
+		give_ring(r, 1, false);
+	reap(r);
+	for (unsigned int i = 0; i < r->nflows; i++)
+		if (r->flow[i].filter != 0)
+			while (sys_object_end(r->flow[i].filter) == 1)
+				;
+	/* Nothing in these pages is needed any more, and some may be gone. */
+	if ((err = vm_discard(memory, all_pages(r) * PAGE_SIZE)) < 0 || (err = vm_touch(memory, all_pages(r) * PAGE_SIZE)) < 0 ||
+	    (err = have_page(&r->ring)) < 0)
+		return (int)err;
+	know_pages(r, memory);
+	{
+		PREEMPT_OFF;
+
+		if ((err = make_ring(r)) == 0)
+			r->down = false;
+	}
+	if (err < 0)
+		return (int)err;
+	bind_again(r);
+	return r->error;
 }
 
 /* ---- the address ---- */
@@ -502,5 +867,6 @@ int netif_follow_address(struct netif_ring *r, struct net *net)
 void netif_get_stats(struct netif_ring *r, struct netif_stats *out)
 {
 	*out = r->stats;
-	out->dropped = __atomic_load_n(&r->shared->dropped, __ATOMIC_RELAXED);
+	if (!r->down)
+		out->dropped = __atomic_load_n(&r->shared->dropped, __ATOMIC_RELAXED);
 }

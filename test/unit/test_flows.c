@@ -231,6 +231,108 @@ static void the_network_page_is_read_whole_or_not_at_all(void **state)
 	assert_false(net_page_read(&page, &out));
 }
 
+/* ---- which flow goes first ---- */
+
+static struct netif_use use_of(const char *name)
+{
+	struct flow_spec s;
+
+	assert_true(flow_spec_named(&s, name, mac, IP_OURS));
+	return flow_use(&s.receive);
+}
+
+static void the_use_of_a_flow_is_read_from_its_predicate(void **state)
+{
+	static const struct {
+		const char *name;
+		int kind;
+		uint16_t port;
+	} cases[] = {
+		{ "flow.arp", NETIF_ARP, 0 }, { "flow.icmp", NETIF_ICMP, 0 }, { "flow.dhcp", NETIF_DHCP, 68 }, { "flow.tcp80", NETIF_TCP, 80 },
+		{ "flow.udp7", NETIF_UDP, 7 }, { "flow.udp68", NETIF_UDP, 68 },
+	};
+	struct flow_spec s;
+	struct flow_predicate nothing = { .version = FLOW_VERSION };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct netif_use u = use_of(cases[i].name);
+
+		assert_int_equal(u.kind, cases[i].kind);
+		assert_int_equal(u.port, cases[i].port);
+	}
+	assert_int_equal(flow_use(&nothing).kind, NETIF_OTHER);
+	flow_spec_port(&s, FLOW_TCP, mac, IP_OURS, 0x4200, 0xff00);	/* many ports are not one */
+	assert_int_equal(flow_use(&s.receive).kind, NETIF_OTHER);
+}
+
+/* What the kernel calls a shape. */
+static void the_same_bits_are_those_that_the_kernel_tests(void **state)
+{
+	static const char *const names[] = { "flow.arp", "flow.icmp", "flow.dhcp", "flow.tcp80", "flow.tcp7", "flow.udp7" };
+	const unsigned int n = sizeof(names) / sizeof(names[0]);
+	static struct flow_spec spec[6];
+
+	(void)state;
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(flow_spec_named(&spec[i], names[i], mac, IP_OURS));
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int k = 0; k < n; k++) {
+			struct predicate a, b;
+
+			assert_int_equal(predicate_init(&a, &spec[i].receive), 0);
+			assert_int_equal(predicate_init(&b, &spec[k].receive), 0);
+			assert_int_equal(flow_same_bits(&spec[i].receive, &spec[k].receive), memcmp(a.mask, b.mask, sizeof(a.mask)) == 0);
+		}
+	assert_true(flow_same_bits(&spec[3].receive, &spec[5].receive));
+	assert_false(flow_same_bits(&spec[3].receive, &spec[2].receive));
+}
+
+static void the_least_important_flow_goes_first_and_arp_last(void **state)
+{
+	static const int order[] = { NETIF_ICMP, NETIF_UDP, NETIF_TCP, NETIF_UDP, NETIF_TCP, NETIF_TCP, NETIF_OTHER, NETIF_DHCP, NETIF_ARP };
+	static const unsigned int busy[] = { 0, 0, 0, 1, 1, 30, 0, 0, 0 };
+	const unsigned int n = sizeof(order) / sizeof(order[0]);
+	struct netif_use use[16];
+
+	(void)state;
+	for (unsigned int i = 0; i < n; i++)	/* put together in another order */
+		use[i * 4 % n] = (struct netif_use){ .kind = order[i], .busy = busy[i], .group = i };
+	for (unsigned int left = n, i = 0; i < n; i++, left--) {
+		unsigned int at = 0;
+
+		assert_int_equal(netif_least(use, left, netif_usual_worth, false), i);
+		assert_int_equal(netif_least(use, left, netif_usual_worth, true), i < 3 ? (int)i : -1);
+		while (use[at].group != i)
+			at++;
+		use[at] = use[left - 1];
+	}
+	assert_int_equal(netif_least(use, 0, netif_usual_worth, false), -1);
+}
+
+static uint32_t by_port(const struct netif_use *u)
+{
+	return u->port;
+}
+
+/* Flows that take one place are worth what the best of them is. */
+static void a_group_is_worth_what_its_best_flow_is(void **state)
+{
+	struct netif_use use[] = {
+		{ .kind = NETIF_UDP, .port = 7, .group = 0 }, { .kind = NETIF_TCP, .port = 9, .busy = 3, .group = 0 },
+		{ .kind = NETIF_TCP, .port = 8, .busy = 1, .group = 2 },
+	};
+
+	(void)state;
+	assert_int_equal(netif_least(use, 3, netif_usual_worth, false), 2);
+	assert_int_equal(netif_least(use, 3, netif_usual_worth, true), -1);
+	assert_int_equal(netif_least(use, 2, netif_usual_worth, false), 0);
+	assert_int_equal(netif_least(use, 3, by_port, false), 2);
+	assert_int_equal(netif_least(use, 3, by_port, true), 2);
+	use[2].port = 10;
+	assert_int_equal(netif_least(use, 3, by_port, false), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +344,10 @@ int main(void)
 		cmocka_unit_test(ports_can_be_a_range),
 		cmocka_unit_test(names_are_read_strictly),
 		cmocka_unit_test(the_network_page_is_read_whole_or_not_at_all),
+		cmocka_unit_test(the_use_of_a_flow_is_read_from_its_predicate),
+		cmocka_unit_test(the_same_bits_are_those_that_the_kernel_tests),
+		cmocka_unit_test(the_least_important_flow_goes_first_and_arp_last),
+		cmocka_unit_test(a_group_is_worth_what_its_best_flow_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,30 @@ int netif_follow_address(struct netif_ring *r, struct net *n)
 	return 0;
 }
 
+/* The server's ring is taken back, and it can make another one or not. */
+static int ring_error, ups;
+static bool can_come_up;
+
+int netif_error(const struct netif_ring *r)
+{
+	(void)r;
+	return ring_error;
+}
+
+int netif_up(struct netif_ring *r)
+{
+	(void)r;
+	ups++;
+	ring_error = can_come_up ? 0 : ring_error;
+	return ring_error;
+}
+
+const char *netif_strerror(int err)
+{
+	(void)err;
+	return "?";
+}
+
 void netif_get_stats(struct netif_ring *r, struct netif_stats *out)
 {
 	(void)r;
@@ -584,6 +608,23 @@ static void a_thousand_one_after_the_other(void **state)
 	assert_int_equal(busy_clients(), 0);
 }
 
+static void a_ring_that_was_taken_is_made_anew(void **state)
+{
+	(void)state;
+	ring_error = -E_NODEV;
+	run(2 * SECOND);
+	assert_in_range(ups, 4, 8);	/* it tries again at each tick, and not more often */
+	can_come_up = true;
+	run(SECOND);
+	assert_int_equal(ring_error, 0);
+	ups = 0;
+	ring_error = -E_QUOTA;		/* a flow that is not bound is netif's own matter */
+	run(2 * SECOND);
+	assert_int_equal(ups, 0);
+	ring_error = 0;
+	assert_int_equal(ask(GET_CLOSE), 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -600,6 +641,7 @@ int main(void)
 		cmocka_unit_test(many_at_once_are_all_answered),
 		cmocka_unit_test(idle_connections_make_room),
 		cmocka_unit_test(a_thousand_one_after_the_other),
+		cmocka_unit_test(a_ring_that_was_taken_is_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -57,6 +57,7 @@ static void passive_open_goes_over_syn_received_to_established(void **state)
 	assert_int_equal(get32(g.options), 0x020405b4);
 	assert_int_equal(g.wnd, 16384);
 	assert_int_equal(w.net->nhalfopen, 1);
+	assert_int_equal(tcp_connections(w.net, 80), 1);
 	assert_int_equal(tcp_accept(l, NULL, &c), NET_EAGAIN);
 	assert_int_equal(wire_events(&w, NET_KIND_LISTENER), 0);
 	peer_send(&w, TCP_ACK, NULL, 0);
@@ -69,7 +70,10 @@ static void passive_open_goes_over_syn_received_to_established(void **state)
 	assert_true(e.local_ip == IP_A && e.local_port == 80 && e.remote_ip == IP_B && e.remote_port == 4000);
 	assert_int_equal(wire_events(&w, NET_KIND_CONN), NET_EV_WRITABLE);
 	peer_expect_nothing(&w);
+	assert_int_equal(tcp_connections(w.net, 80), 1);
+	assert_int_equal(tcp_connections(w.net, 4000), 0);
 	tcp_abort(c);
+	assert_int_equal(tcp_connections(w.net, 80), 0);
 	tcp_unlisten(l);
 	assert_net_empty(w.net);
 	wire_stop(&w);

@@ -108,11 +108,11 @@ int main(void)
 	int err;
 
 	if ((err = netif_open(&ring, BUFFERS)) < 0)
-		die("no packet ring", exos_strerror(err));
+		die("no packet ring", netif_strerror(err));
 	if (!netif_await_address(ring, 0))
 		die("no network address", "there is no network page");
 	if ((err = netif_grants(ring)) < 0)
-		die("no flow", exos_strerror(err));
+		die("no flow", netif_strerror(err));
 	net_config_default(&cfg);
 	cfg.tcp_conns = CONNECTIONS;
 	cfg.tcp_halfopen = CONNECTIONS;
@@ -136,8 +136,10 @@ int main(void)
 		}
 		if (net_now(net) >= next) {
 			next = tidy();
-			if ((err = netif_follow_address(ring, net)) < 0)
-				die("no flow for the new address", exos_strerror(err));
+			if (netif_error(ring) == -E_NODEV)
+				netif_up(ring);		/* it was taken back; if there is no other yet, there may be one later */
+			else if ((err = netif_follow_address(ring, net)) < 0)
+				die("no flow for the new address", netif_strerror(err));
 		}
 	}
 }

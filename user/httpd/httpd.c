@@ -331,11 +331,11 @@ int main(void)
 	if ((err = vm_touch((void *)(LAYOUT_STACK_END - STACK_BYTES), STACK_BYTES)) < 0)
 		die("no stack", exos_strerror(err));
 	if ((err = netif_open(&ring, BUFFERS)) < 0)
-		die("no packet ring", exos_strerror(err));
+		die("no packet ring", netif_strerror(err));
 	if (!netif_await_address(ring, 0))
 		die("no network address", "there is no network page");
 	if ((err = netif_grants(ring)) < 0)
-		die("no flow", exos_strerror(err));
+		die("no flow", netif_strerror(err));
 	net_config_default(&cfg);
 	cfg.tcp_conns = CLIENTS + BACKLOG;
 	cfg.tcp_halfopen = BACKLOG;
@@ -367,8 +367,10 @@ int main(void)
 		accept_all();
 		if (net_now(net) >= next) {
 			next = net_now(net) + TICK_US;
-			if ((err = netif_follow_address(ring, net)) < 0)
-				die("no flow for the new address", exos_strerror(err));
+			if (netif_error(ring) == -E_NODEV)
+				netif_up(ring);		/* it was taken back; if there is no other yet, there may be one later */
+			else if ((err = netif_follow_address(ring, net)) < 0)
+				die("no flow for the new address", netif_strerror(err));
 		}
 	}
 }

@@ -113,9 +113,9 @@ static void put_environment(struct text *t, const volatile struct exposed_env *e
 
 	env_name(e->word, name);
 	put(t, "%s{\"id\":%" PRIu32 ",\"name\":\"%s\",\"parent\":%" PRIu32 ",\"state\":\"%s\",\"pages\":%" PRIu32 ",\"guarantee\":%" PRIu32
-	    ",\"slices\":%u,\"used_us\":%" PRIu64 ",\"switches\":%" PRIu64 "}",
-	    first ? "" : ",", e->id, name, e->parent, state_name(e->state), e->held, e->guarantee, e->slices.held, ticks_to_us(e->used),
-	    e->switches);
+	    ",\"slices\":%u,\"filters\":%u,\"requests\":%" PRIu32 ",\"lost\":%" PRIu32 ",\"used_us\":%" PRIu64 ",\"switches\":%" PRIu64 "}",
+	    first ? "" : ",", e->id, name, e->parent, state_name(e->state), e->held, e->guarantee, e->slices.held, e->filters.held,
+	    e->requests, e->lost, ticks_to_us(e->used), e->switches);
 }
 
 size_t stats_json(char *buf, size_t size, struct net *net, struct netif_ring *ring, const struct httpd_counters *counters)

@@ -29,7 +29,7 @@ static uint32_t bound_ip;
 
 static void die(const char *what, long err)
 {
-	printf("netd: %s: %s\n", what, exos_strerror(err));
+	printf("netd: %s: %s\n", what, netif_strerror((int)err));
 	exit(1);
 }
 
@@ -106,6 +106,8 @@ int main(void)
 		if (now_us() >= next) {
 			__atomic_store_n(&page->pings, net_stats(net)->icmp_echoes, __ATOMIC_RELAXED);
 			next = now_us() + PING_COUNT_US;
+			if (netif_error(ring) == -E_NODEV)
+				netif_up(ring);
 		}
 	}
 }

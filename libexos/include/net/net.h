@@ -351,6 +351,9 @@ struct net_endpoints {
 };
 void tcp_endpoints(const struct tcp_conn *c, struct net_endpoints *out);
 
+/* Connections on a local port, half-open ones too, but not those that are only remembered (TIME-WAIT). */
+unsigned int tcp_connections(const struct net *net, uint16_t port);
+
 /* ---- UDP ---- */
 
 /* A socket on port (0: a random ephemeral one). Returns 0; NET_EINUSE; NET_ENOMEM. */

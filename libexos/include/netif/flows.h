@@ -45,4 +45,29 @@ bool flow_spec_named(struct flow_spec *s, const char *name, const uint8_t mac[6]
 /* Does the frame satisfy the predicate? What the kernel does, for programs that hold several flows and have to choose one. */
 int flow_matches(const struct flow_predicate *p, const uint8_t *frame, uint32_t len);
 
+/* Do two predicates test the same bits? Then filters of one program for them take one place in the classifier. */
+bool flow_same_bits(const struct flow_predicate *p, const struct flow_predicate *q);
+
+/* ---- which flow goes first ---- */
+
+struct netif_use {
+	enum { NETIF_OTHER, NETIF_ICMP, NETIF_UDP, NETIF_TCP, NETIF_DHCP, NETIF_ARP } kind;
+	uint16_t port;			/* UDP, TCP */
+	unsigned int busy;		/* TCP: connections; UDP: 1, datagrams came lately */
+	unsigned int group;		/* flows that take one place together have the same number */
+};
+
+/* What a receive predicate is for: kind and port. */
+struct netif_use flow_use(const struct flow_predicate *receive);
+
+/* ICMP, idle UDP, TCP without connections, UDP, TCP, what is none of these, DHCP, ARP. */
+uint32_t netif_usual_worth(const struct netif_use *use);
+#define NETIF_IN_USE 10u		/* worth of those that somebody uses, or without which nothing works: from here on */
+
+/*
+ * Of n flows the group that goes first, whose most important flow is worth least; -1: none. idle: only one that is worth less than
+ * NETIF_IN_USE.
+ */
+int netif_least(const struct netif_use *use, unsigned int n, uint32_t (*worth)(const struct netif_use *use), bool idle);
+
 #endif

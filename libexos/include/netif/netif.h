@@ -17,6 +17,11 @@
  * leaves from where it lies: payload is never copied, as long as it lies in pages of 4 KiB that the library knows (image, heap,
  * vm_map()); elsewhere it goes through one of a few pages that are kept for this.
  *
+ * When the kernel wants places in the packet classifier, memory, or the ring back (revoke.h), the interface answers: with flows, the least
+ * important first (netif_set_worth()), buffers, its ring. A flow that was given up or taken is bound again, by netif_wait(), as soon
+ * as there is a place; until then its packets do not come, and netif_error() says why. Without a ring the interface is down: what is
+ * sent is counted as refused, nothing comes, and netif_up() makes it anew.
+ *
  * Flows come as grants named "flow.arp", "flow.icmp", "flow.dhcp", "flow.tcpN", "flow.udpN". A filter is bound for what the name
  * says, narrowed to the machine's address once that is known.
  */
@@ -28,6 +33,7 @@
 
 #include "exos/flow.h"
 #include "net/net.h"
+#include "netif/flows.h"
 
 struct netif_ring;
 
@@ -40,7 +46,9 @@ int netif_open(struct netif_ring **out, unsigned int buffers);
 /*
  * Receive under a flow and send under it. spec: what flow_spec_*() makes; its receive predicate becomes the filter, its send
  * predicate tells which packets are sent under this flow.
- * Returns 0 or a negative E_* code: those of filter_bind(), E_LIMIT: NETIF_FLOWS are there already.
+ * Returns 0 or a negative E_* code: those of filter_bind(), E_LIMIT: NETIF_FLOWS are there already; E_NODEV: the interface is down.
+ * A place in the classifier that is promised, and that others have, it waits for, two seconds at most. netif_strerror() says what an
+ * error means.
  */
 #define NETIF_FLOWS 16
 int netif_flow(struct netif_ring *r, unsigned int slot, const struct flow_spec *spec);
@@ -50,6 +58,20 @@ int netif_grants(struct netif_ring *r);
 
 /* The same for one grant, e.g. "flow.icmp". Returns 0 or a negative E_* code; -E_NOCAP: no such grant. */
 int netif_grant(struct netif_ring *r, const char *name);
+
+/* 0: all flows are bound; -E_NODEV: the interface is down; else why one is not bound: that of its last attempt. In words. */
+int netif_error(const struct netif_ring *r);
+const char *netif_strerror(int err);
+
+/*
+ * Make the ring anew, with fresh pages and all its buffers, and bind all flows: after it was taken, or to have buffers again that were given
+ * up. What was on its way out is not waited for. Returns 0; an error of one flow, which is bound later; or another negative E_* code, and
+ * then the interface is down.
+ */
+int netif_up(struct netif_ring *r);
+
+/* What a flow is worth; the least goes first when places are wanted back. NULL: netif_usual_worth(). The rules of revoke.h hold for it. */
+void netif_set_worth(struct netif_ring *r, uint32_t (*worth)(const struct netif_use *use));
 
 /* End all filters, to bind them anew when the address has changed. The flows stay the program's. */
 void netif_forget_flows(struct netif_ring *r);
@@ -93,7 +115,12 @@ uint64_t netif_wait(struct netif_ring *r, struct net *net, uint64_t mask, uint64
 	C(bounced, "packets whose payload lay in no page of 4 KiB and was copied") \
 	C(no_flow, "packets that no flow of the program allows, not sent") \
 	C(refused, "packets that the kernel refused") \
-	C(failed, "packets that the device failed to send")
+	C(failed, "packets that the device failed to send") \
+	C(flows_given, "flows that were given up because the kernel asked") \
+	C(flows_taken, "flows that it took") \
+	C(flows_again, "flows that were bound again") \
+	C(buffers_given, "buffers that were given up") \
+	C(rings_lost, "times that the ring was given up or taken")
 
 struct netif_stats {
 #define C(name, text) uint64_t name;
