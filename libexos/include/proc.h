@@ -42,11 +42,14 @@ struct spawn {
 	unsigned long borrow;		/* pages beyond these that it may borrow until they are asked for (revoke.h); at most the own allowance */
 	unsigned int slices;		/* SLICE slot with RIGHT_BIND; 0: the child gets no time yet */
 	unsigned int first, count;	/* which slices of it; 0 is the first that the capability covers */
+	unsigned int promise_slices;	/* so many slices are promised to the child, out of the own guarantee */
+	unsigned int promise_filters;	/* likewise places in the packet classifier; 0: PROC_FILTERS, if it gets a flow and there are as many */
 	const struct proc_grant *grants;
 	unsigned int ngrants;
 	bool stopped;			/* do not start it: proc_run() does */
 };
 
+#define PROC_FILTERS 4			/* enough for ARP, a port of TCP or UDP or both, and ICMP */
 #define PROC_DONATED 96			/* pages that a parent gives at most beside record and root table */
 
 struct proc {
@@ -62,6 +65,9 @@ struct proc {
 #define PROC_ARGS	(-2000)		/* arguments, grants and segments do not fit into the start page */
 #define PROC_LARGE	(-2001)		/* the image needs more tables than a parent donates */
 #define PROC_GUARANTEE	(-2002)		/* the guarantee is smaller than the image */
+#define PROC_PROMISE	(-2003)		/* more slices, or places for filters, than there are left to promise */
+#define PROC_SLICES	(-2004)		/* the slices are kept for others */
+#define PROC_SLICES_LENT (-2005)	/* they are promised to the child, and those who have them were asked in vain */
 
 /*
  * Start a program. Returns 0 and fills in *p; a negative E_* code or one of the above, and then nothing is left of it.
@@ -118,7 +124,10 @@ enum proc_state proc_wait(const struct proc *p, unsigned long deadline, int *sta
 int proc_end(struct proc *p);
 #define proc_kill proc_end
 
-/* Give it (more) slices: count of them from first on, 0 being the first that the capability in slot covers. Returns 0 or an error. */
+/*
+ * Give it (more) slices: count of them from first on, 0 being the first that the capability in slot covers. For those that it is promised and
+ * others have it waits, two seconds at most. Returns 0 or an error: PROC_SLICES, PROC_SLICES_LENT, or one of slice_bind().
+ */
 int proc_slices(struct proc *p, unsigned int slot, unsigned int first, unsigned int count);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "exos_calls.h"
 #include "exposed.h"
+#include "slices.h"
 #include "upcall.h"
 #include "vm.h"
 
@@ -18,7 +19,9 @@ int proc_slices(struct proc *p, unsigned int slot, unsigned int first, unsigned 
 	struct cap_info info;
 	long r = sys_cap_info(slot, &info);
 
-	return r < 0 ? (int)r : (int)sys_slice_bind(slot, info.first + first, count, p->env);
+	if (r == 0)
+		r = slices_bind(slot, info.first + first, count, p->env);
+	return r == -E_QUOTA ? PROC_SLICES : r == -E_AGAIN ? PROC_SLICES_LENT : (int)r;
 }
 
 static enum proc_state why_stopped(uint8_t reason)

@@ -16,6 +16,7 @@
 #include "env_name.h"
 #include "exos_calls.h"
 #include "internal.h"
+#include "slices.h"
 #include "start.h"
 #include "upcall.h"
 #include "vm.h"
@@ -338,11 +339,30 @@ static void name_it(const struct proc *p, const struct spawn *s)
 	sys_cap_word(p->env, word);
 }
 
+/* With the right to a flow goes a place for its filter, so that others who bind all that there are keep nobody from the network. */
+static long promise(const struct proc *p, const struct spawn *s)
+{
+	unsigned int filters = s->promise_filters;
+	long r = 0;
+
+	for (unsigned int i = 0; filters == 0 && i < s->ngrants; i++)
+		if (strncmp(s->grants[i].name, "flow.", 5) == 0)
+			filters = PROC_FILTERS;
+	if (s->promise_slices != 0)
+		r = sys_env_set(p->env, ENV_GUARANTEE, s->promise_slices, REVOKE_SLICES);
+	if (r == 0 && filters != 0) {
+		r = sys_env_set(p->env, ENV_GUARANTEE, filters, REVOKE_FILTERS);
+		if (r == -E_QUOTA && s->promise_filters == 0)
+			return 0;
+	}
+	return r == -E_QUOTA ? PROC_PROMISE : r;
+}
+
 static long build(const struct spawn *s, const struct elf_plan *plan, struct start_block *b, struct proc *p)
 {
 	long r;
 
-	if ((r = proc_new_env(p, s->guarantee, s->borrow)) < 0 || (r = proc_new_ctx(p)) < 0)
+	if ((r = proc_new_env(p, s->guarantee, s->borrow)) < 0 || (r = promise(p, s)) < 0 || (r = proc_new_ctx(p)) < 0)
 		return r;
 	name_it(p, s);
 	if (s->argv != NULL && s->argv[0] != NULL)
@@ -412,6 +432,12 @@ const char *proc_strerror(int err)
 		return "the image needs more page tables than a parent donates";
 	case PROC_GUARANTEE:
 		return "the guarantee is smaller than the image and what a program needs to start";
+	case PROC_PROMISE:
+		return "fewer slices, or places for filters, are left to promise than the program was to be promised";
+	case PROC_SLICES:
+		return slices_strerror(-E_QUOTA);
+	case PROC_SLICES_LENT:
+		return slices_strerror(-E_AGAIN);
 	default:
 		return err < PROC_ELF ? elf_strerror(err - PROC_ELF) : exos_strerror(err);
 	}

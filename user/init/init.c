@@ -199,6 +199,11 @@ static void start_service(const struct service *v, struct proc *p)
 		return;
 	if (v->gives & MAY_BORROW)
 		s.borrow = UINT32_MAX;
+	s.promise_slices = v->slices;
+	if (v->gives & GIVE_SLICES) {
+		s.promise_slices += SLICES_SHELL;
+		s.promise_filters = FILTERS_SHELL;
+	}
 	if (s.guarantee == 0)
 		s.guarantee = free_guarantee() / 2;
 	if (give_all(v, grants, &s.ngrants) < 0 || archive_spawn(v->file, &s, p) < 0)
@@ -207,7 +212,7 @@ static void start_service(const struct service *v, struct proc *p)
 	if (err == 0)
 		err = proc_run(p);
 	if (err < 0) {
-		printf("init: %s: %s\n", v->file, exos_strerror(err));
+		printf("init: %s: %s\n", v->file, proc_strerror(err));
 		proc_end(p);
 	}
 }

@@ -29,7 +29,7 @@ enum {
 struct service {
 	const char *file;			/* in the boot archive */
 	unsigned int pages;			/* guarantee; 0: a half of what is left */
-	unsigned int slices;			/* of the 64 .. */
+	unsigned int slices;			/* promised: of the 64 .. */
 	unsigned int hart;			/* .. of this hart, modulo their number */
 	unsigned int gives;
 	const char *flows[SERVICE_FLOWS];	/* grants: flow.arp, flow.icmp, flow.dhcp, flow.tcpN, flow.udpN */
@@ -46,6 +46,7 @@ unsigned int free_guarantee(void);
 
 #define SLICES_KEPT	2	/* init's own, on hart 0 */
 #define SLICES_SHELL	16	/* a run at the end of the vector of hart 0, for GIVE_SLICES */
+#define FILTERS_SHELL	12	/* places in the packet classifier that go with them, for its children */
 
 /* Bind n slices, spread evenly over the vector of a hart, to a program. Returns 0 or a negative E_* code. */
 int slices_give(struct proc *p, unsigned int hart, unsigned int n);

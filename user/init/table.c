@@ -2,7 +2,8 @@
  * table.c - what runs on this machine, and with what
  *
  * Started in this order. Network programs wait until the first of them has an address. A page is 4 KiB; a slice is 1 ms in
- * every 64 of its hart, which is taken modulo their number; slices of a program that sleeps fall to the next one that does not.
+ * every 64 of its hart, which is taken modulo their number; slices of a program that sleeps fall to the next one that does not. What stands
+ * here is promised, and so are four places for filters to each program with flows: others may use it, and give it back (docs/revocation.md).
  */
 #include "init.h"
 

@@ -16,6 +16,7 @@
 
 #define SKIPPED		77
 #define PAGES_KEPT	1024	/* init's own */
+#define FILTERS		24	/* places in the packet classifier */
 #define PAGES_LENT	800	/* promised to nobody: who has used up its own borrows here */
 
 void run_trial(const char *file, const char *name, const char *argument)
@@ -29,7 +30,8 @@ void run_trial(const char *file, const char *name, const char *argument)
 		{ .name = "slices", .slot = SLOT_SLICES, .rights = RIGHT_BIND, .first = SLICES_KEPT, .nslices = SLICES - SLICES_KEPT,
 		  .value = SLICES - SLICES_KEPT },
 	};
-	struct spawn s = { .argv = argv, .grants = grants, .ngrants = 3, .stopped = true };
+	struct spawn s = { .argv = argv, .grants = grants, .ngrants = 3, .stopped = true, .promise_filters = FILTERS,
+			   .promise_slices = b->nharts * SLICES - SLICES_KEPT };
 	enum proc_state state;
 	struct proc p;
 	int status;

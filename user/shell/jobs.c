@@ -24,6 +24,7 @@
 #define JOBS		16
 #define PAGES_EACH	1024		/* guarantee of a program, unless -p says otherwise */
 #define SLICES_EACH	4		/* likewise, -s */
+#define FILTERS_MOST	32		/* -f: so many shapes has the classifier */
 #define BURIAL_US	1000000
 #define CTRL_C		3
 #define SUPERPAGE	(2ul << 20)
@@ -199,18 +200,28 @@ static bool number(const char *word, unsigned long most, unsigned long *out)
 
 void jobs_run(int n, char **words, bool background)
 {
-	unsigned long pages = PAGES_EACH, count = SLICES_EACH, borrow = 0;
+	unsigned long pages = PAGES_EACH, count = SLICES_EACH, borrow = 0, promised = 0, filters = 0;
 	struct proc_grant grants[8];
 	struct cpio_entry e;
 	struct spawn s = { 0 };
 	struct job *j = jobs;
 	int first, err, w = 1;
+	const struct {
+		const char *name;
+		unsigned long *to, most;
+	} options[] = {
+		{ "-p", &pages, 1000000 }, { "-b", &borrow, 1000000 }, { "-s", &count, SLICES }, { "-g", &promised, SLICES },
+		{ "-f", &filters, FILTERS_MOST },
+	};
 
 	for (; w < n && words[w][0] == '-'; w += 2) {
-		unsigned long *to = strcmp(words[w], "-p") == 0 ? &pages : strcmp(words[w], "-b") == 0 ? &borrow : &count;
+		unsigned int o = 0;
 
-		if ((to == &count && strcmp(words[w], "-s") != 0) || !number(words[w + 1], to == &count ? SLICES : 1000000, to)) {
-			printf("usage: run [-p PAGES] [-b PAGES TO BORROW] [-s SLICES] PROGRAM [ARGUMENT...] [&], at most %d slices\n", SLICES);
+		while (o < sizeof(options) / sizeof(options[0]) && strcmp(words[w], options[o].name) != 0)
+			o++;
+		if (o == sizeof(options) / sizeof(options[0]) || !number(words[w + 1], options[o].most, options[o].to)) {
+			printf("usage: run [-p PAGES] [-b PAGES TO BORROW] [-s SLICES] [-g SLICES PROMISED] [-f FILTERS PROMISED] PROGRAM [ARGUMENT...] [&], "
+			       "at most %d slices and %d filters\n", SLICES, FILTERS_MOST);
 			return;
 		}
 	}
@@ -245,6 +256,8 @@ void jobs_run(int n, char **words, bool background)
 	s.argv = (const char *const *)&words[w];
 	s.guarantee = pages;
 	s.borrow = borrow;
+	s.promise_slices = (unsigned int)promised;
+	s.promise_filters = (unsigned int)filters;
 	s.slices = count == 0 ? 0 : slice_slot;
 	s.first = (unsigned int)first;
 	s.count = (unsigned int)count;

@@ -151,6 +151,12 @@ static void command_memory(int n, char **words)
 	show_memory();
 }
 
+static void command_shares(int n, char **words)
+{
+	(void)n, (void)words;
+	show_shares();
+}
+
 static void command_ps(int n, char **words)
 {
 	(void)n, (void)words;
@@ -219,13 +225,15 @@ static const struct command {
 	void (*run)(int n, char **words);
 	const char *usage, *what;
 } commands[] = {
-	{ "run", 2, WORDS_MAX, NULL, "run [-p PAGES] [-b PAGES] [-s SLICES] PROGRAM [ARGUMENT...] [&]",
-	  "start a program and wait for it (^C ends it); with & in the background; -b: pages that it may borrow" },
+	{ "run", 2, WORDS_MAX, NULL, "run [-p|b|s|g|f N] PROGRAM [ARGUMENT...] [&]",
+	  "start a program and wait for it (^C ends it); with & in the background. -p: pages, -b: that it may borrow; -s: slices, -g: promised; "
+	  "-f: filters promised" },
 	{ "kill", 2, 2, command_kill, "kill ENV", "end a program: its number or name in ps" },
 	{ "programs", 1, 1, command_programs, "programs", "what run can start" },
 	{ "ps", 1, 1, command_ps, "ps", "environments: what they hold, what they were promised, how long they ran" },
 	{ "top", 1, 1, command_top, "top", "who uses the processor, every second until a key is pressed" },
 	{ "memory", 1, 1, command_memory, "memory", "who borrows, who was asked for what and lost what, every second until a key is pressed" },
+	{ "shares", 1, 1, command_shares, "shares", "the same of slices, filters and rings" },
 	{ "pages", 1, 1, command_pages, "pages", "frames of memory by type and owner" },
 	{ "slices", 1, 1, command_slices, "slices", "who has which slices of time" },
 	{ "filters", 1, 1, command_filters, "filters", "flows, rings and filters by owner; packets" },

@@ -26,7 +26,7 @@ void type_ahead(char c);
 
 void jobs_init(void);
 
-/* run [-p PAGES] [-s SLICES] PROGRAM [ARGUMENT...], in the background or not. words[0] is "run". */
+/* run [-p PAGES] [-b PAGES] [-s SLICES] [-g SLICES] [-f FILTERS] PROGRAM [ARGUMENT...], in the background or not. words[0] is "run". */
 void jobs_run(int n, char **words, bool background);
 void jobs_kill(const char *which);
 
@@ -47,7 +47,8 @@ bool trace_command(int n, char **words);
 const char *show_name(uint32_t id);
 
 void show_ps(void);
-void show_memory(void);
+void show_memory(void);		/* until a key is pressed; likewise */
+void show_shares(void);
 void show_top(void);		/* until a key is pressed */
 void show_pages(void);
 void show_slices(void);

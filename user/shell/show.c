@@ -82,6 +82,50 @@ void show_memory(void)
 	} while (console_getc(deadline_us(TOP_US)) < 0);
 }
 
+static const char *const kinds[] = {
+	[REVOKE_NONE] = "", [REVOKE_PAGES] = "pages", [REVOKE_SLICES] = "slices", [REVOKE_FILTERS] = "filters", [REVOKE_RINGS] = "rings",
+};
+
+/* Promised (less what was passed on), held, wanted. */
+static void show_share(const volatile struct exposed_share *s)
+{
+	printf(" %6" PRIu32 " %4" PRIu32 " %6" PRIu32, s->guarantee - s->promised_on, s->held, s->wanted);
+}
+
+/* Of each kind but pages: what is promised to whom, what he has and waits for; what he is asked for now, how often, and what he lost. */
+static void shares_table(void)
+{
+	printf("%8s  %18s %18s %5s  %-11s %8s %6s  %s\n%8s  %6s %4s %6s %6s %4s %6s\n", "", "------- slices", "------ filters", "rings",
+	       "asked for", "requests", "lost", "name", "env", "own", "has", "wants", "own", "has", "wants");
+	for (unsigned int i = 0; i < ENV_MAX; i++) {
+		const volatile struct exposed_env *e = exposed_env(i);
+		char asked[24] = "-";
+		uint32_t kind;
+
+		if (e == NULL)
+			break;
+		if (e->state == ENV_FREE)
+			continue;
+		kind = e->asked_kind;
+		if (e->asked != 0 && kind < sizeof(kinds) / sizeof(kinds[0]))
+			snprintf(asked, sizeof(asked), "%" PRIu32 " %s", e->asked, kinds[kind]);
+		printf("%8" PRIu32 " ", e->id);
+		show_share(&e->slices);
+		show_share(&e->filters);
+		printf(" %5" PRIu32 "  %-11s %8" PRIu32 " %6" PRIu32 "  %s\n", e->rings.held, asked, e->requests, e->lost, show_name(e->id));
+	}
+}
+
+void show_shares(void)
+{
+	do {
+		printf("\n");
+		shares_table();
+		printf("any key ends this\n");
+		fflush(stdout);
+	} while (console_getc(deadline_us(TOP_US)) < 0);
+}
+
 void show_ps(void)
 {
 	uint64_t hz = exposed_system()->timebase_hz;
