@@ -61,7 +61,7 @@ def options(argv):
         raise Stop(USAGE, f"TREE={args.tree}: the system is built as {' or '.join(TREES)}.")
     if args.mem is None:
         # The debug kernel's audit walks all frames after every call: with few of them programs still get time to run.
-        args.mem = "32" if args.tree == "rv64-debug" else "256"
+        args.mem = "34" if args.tree == "rv64-debug" else "256"
     if not args.harts.isdigit() or not 1 <= int(args.harts) <= HARTS_MAX:
         raise Stop(USAGE, f"HARTS={args.harts}: exos runs on 1 to {HARTS_MAX} harts.")
     args.harts = int(args.harts)
