@@ -333,9 +333,10 @@ static bool take_next(struct env *e, unsigned *budget)
 	if (kind != REVOKE_SLICES && at < passes * e->nslots)
 		return take_cap(e, cap_at(e, e->nslots - 1 - at % e->nslots), passes == 1 ? 2 : at / e->nslots, budget);
 	at += first_ppn - passes * e->nslots;
-	if (kind != REVOKE_PAGES || at == end_ppn - 1)
+	if (kind != REVOKE_PAGES || at >= end_ppn - 1)
 		e->take_cursor = 0;
-	return kind == REVOKE_PAGES && takeable(e, at, 2) && take_frame(at, budget);
+	/* There may be no such frame: while e is ended its slots go, and those that were looked at count as frames. */
+	return kind == REVOKE_PAGES && frame_exists(at) && takeable(e, at, 2) && take_frame(at, budget);
 }
 
 /* Take a piece of what e owes. */

@@ -812,6 +812,41 @@ static void guarantees_move_in_the_middle(void **state)
 	assert_true(v.env->pub->held >= OWN + 30);
 }
 
+/*
+ * v is half taken apart: its capability table is gone, and others hold what it pays for. It is searched on, among the frames of the machine
+ * and nowhere else.
+ */
+static void r7_one_without_a_table_is_searched_to_the_end(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)	/* more than one call that ends it frees */
+		answers(u.env, 0, cap_delete, lent_u[i]);
+	n = nv + take_pages(v.env, lent_v + nv, 40);
+	succeeds(init, env_captab, v.slot, sim_slot(init) - 1);
+	sim_audit = false;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned copy = sim_slot(init);
+
+		answers(init, 0, cap_copy, v.slot, lent_v[i], copy, 7, 0, 0);
+		answers(init, 0, cap_grant, copy, u.slot, sim_slot(u.env), 7, 0, 0);
+		answers(v.env, 0, cap_delete, lent_v[i]);
+	}
+	sim_audit = true;
+	assert_int_equal(succeeds(init, env_ask, v.slot, REVOKE_PAGES, 1000, 1), env_above(v.env));
+	revoke_step();
+	assert_true(u.env->pub->lost > 0);
+	answers(init, 1, cap_delete, v.slot);
+	assert_int_equal(v.env->state, ENV_DYING);
+	assert_int_equal(v.env->ncaptab, 0);
+	assert_true(env_above(v.env) > 0);
+	for (unsigned i = 0; i < 4; i++)
+		revoke_step();
+	assert_int_equal(env_above(v.env), 0);
+	sim_end(init, v.slot);
+}
+
 static void u6_held_upcalls_stop_no_clock(void **state)
 {
 	(void)state;
@@ -1007,6 +1042,7 @@ int main(void)
 		T(who_waits_first_is_served_first),
 		T(a_parent_asks_its_child),
 		T(guarantees_move_in_the_middle),
+		T(r7_one_without_a_table_is_searched_to_the_end),
 		T(u6_held_upcalls_stop_no_clock),
 		T(a_sleeper_is_woken_and_answers),
 		T(who_waits_lends_its_time),
