@@ -18,7 +18,7 @@ int env_charge(struct env *e, uint32_t n)
 	/* What is borrowed leaves enough for all that is promised, or is asked for when that is needed. Larger pages are fixed: not so. */
 	if (own < n && system_info->free_frames - n < system_info->promised_frames - own && (n > 1 || above > e->pub->borrow))
 		return -E_QUOTA;
-	if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL) && system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES))
+	if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL) && system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES, n))
 		return own < n ? -E_QUOTA : n > 1 ? -E_NOMEM : revoke_demand(e, REVOKE_PAGES, 1);
 	system_info->promised_frames -= own;
 	e->pub->held += n;
@@ -44,7 +44,7 @@ bool env_can_promise(const struct env *from, uint32_t n)
 {
 	uint32_t own = env_own_guarantee(from), before = env_outstanding(from), after;
 
-	if (own < n)
+	if (own < n || !revoke_may_exceed(from, REVOKE_PAGES, n))
 		return false;
 	after = excess(own - n, from->pub->held);
 	if ((uint64_t)system_info->free_frames >= (uint64_t)system_info->promised_frames - before + after + n)
@@ -110,7 +110,7 @@ long env_set_guarantee(struct env *self, struct env *e, unsigned long n, unsigne
 	from = n >= s->guarantee ? e->parent : e;
 	to = n >= s->guarantee ? e : e->parent;
 	moved = n >= s->guarantee ? n - s->guarantee : s->guarantee - n;
-	if (kind == REVOKE_PAGES ? !env_can_promise(from, moved) : share_own(share_of(from, kind)) < moved)
+	if (kind == REVOKE_PAGES ? !env_can_promise(from, moved) : share_own(share_of(from, kind)) < moved || !revoke_may_exceed(from, kind, moved))
 		return -E_QUOTA;
 	env_move_guarantee(from, to, kind, moved);
 	return 0;

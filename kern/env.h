@@ -76,6 +76,7 @@ struct env {
 	uint32_t target, take_cursor;	/* while asked: what it is to come down to; how far it was searched for what can be taken */
 	uint8_t granted;		/* 1 << kind: it was told that what it waits for is there */
 	bool by_parent;			/* its parent asked it */
+	uint8_t asked_before;		/* the kind that it was last asked for, but by its parent */
 	/* Its time for an answer is over when it has run so long in all, and then in any case; how long it ran in slices of others. */
 	ticks_t answer_used, answer_end, guest;
 

@@ -49,9 +49,12 @@ static int admit(struct env *e, const struct predicate *p, bool shared)
 	const struct exposed_share *s = &e->pub->filters;
 	const unsigned n = places(e, shape, shared);
 
-	if (s->held + n > share_own(s) + PLACES_BORROWED)
+	if (s->held + n > share_own(s) + PLACES_BORROWED || !revoke_may_exceed(e, REVOKE_FILTERS, n))
 		return -E_QUOTA;
-	return shape < 0 || shared ? revoke_admit(e, REVOKE_FILTERS, n, true) : 0;
+	/* Who is asked does not bind them faster than they are taken. */
+	if (e->pub->asked_kind == REVOKE_FILTERS && s->held + n > share_own(s))
+		return -E_QUOTA;
+	return shape < 0 || shared ? revoke_admit(e, REVOKE_FILTERS, n) : 0;
 }
 
 void filter_unbind(struct bound_filter *b)

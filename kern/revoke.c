@@ -21,17 +21,18 @@
 
 uint32_t revoke_open;
 struct env *revoke_waiting[REVOKE_SHARES + 1];
-static uint32_t asked_last;	/* number of the environment that was asked last */
+static uint32_t asked_last[REVOKE_SHARES + 1];	/* number of the environment that was asked last, but by its parent, by kind */
+static uint32_t taken_last;	/* index of the one that was taken from last */
 
 /* ---- who waits ---- */
 
-uint32_t revoke_ahead(const struct env *e, unsigned kind)
+uint32_t revoke_ahead(const struct env *e, unsigned kind, uint32_t n)
 {
-	uint32_t n = 0;
+	uint32_t kept = 0;
 
-	for (const struct env *w = revoke_waiting[kind]; w != NULL && w != e; w = w->want_next[kind])
-		n += share_of(w, kind)->wanted;
-	return n;
+	for (const struct env *w = revoke_waiting[kind]; w != NULL && (w != e || share_of(w, kind)->wanted < n); w = w->want_next[kind])
+		kept += w != e ? share_of(w, kind)->wanted : 0;
+	return kept;
 }
 
 void revoke_want(struct env *e, unsigned kind, uint32_t n)
@@ -95,24 +96,29 @@ int revoke_demand(struct env *e, unsigned kind, uint32_t n)
 {
 	const struct exposed_share *s = share_of(e, kind);
 
-	if (s->wanted == 0 && share_outstanding(s) >= n) {
+	if (s->wanted < n && share_outstanding(s) >= n) {
 		revoke_want(e, kind, n);
 		revoke_step();
 	}
 	return s->wanted != 0 ? -E_AGAIN : -E_NOMEM;
 }
 
-int revoke_admit(struct env *e, unsigned kind, uint32_t n, bool waits)
+int revoke_admit(struct env *e, unsigned kind, uint32_t n)
 {
-	if (n == 0 || free_of(kind) >= n + revoke_ahead(e, kind))
+	if (n == 0 || free_of(kind) >= n + revoke_ahead(e, kind, n))
 		return 0;
-	return !waits || share_outstanding(share_of(e, kind)) < n ? -E_QUOTA : revoke_demand(e, kind, n);
+	return e == NULL || share_outstanding(share_of(e, kind)) < n ? -E_QUOTA : revoke_demand(e, kind, n);
 }
 
 /* What those who wait miss, and what is not on its way. */
 static uint32_t missing(unsigned kind)
 {
-	return excess(revoke_ahead(NULL, kind), free_of(kind) + (kind == REVOKE_PAGES ? system_info->quarantined_frames : 0));
+	return excess(revoke_ahead(NULL, kind, 0), free_of(kind) + (kind == REVOKE_PAGES ? system_info->quarantined_frames : 0));
+}
+
+bool revoke_may_exceed(const struct env *e, unsigned kind, uint32_t n)
+{
+	return n <= share_outstanding(share_of(e, kind)) || missing(kind) == 0;
 }
 
 /* ---- who is asked ---- */
@@ -134,9 +140,9 @@ static uint32_t owed(const struct env *e)
 }
 
 /* What is to be had from e: its parent wants all that it owes, others what they still miss. */
-static uint32_t due(const struct env *e)
+static uint32_t due(const struct env *e, uint32_t missed)
 {
-	return e->by_parent ? owed(e) : least(owed(e), missing(e->pub->asked_kind));
+	return e->by_parent ? owed(e) : least(owed(e), missed);
 }
 
 void revoke_tell(struct env *e)
@@ -161,14 +167,17 @@ static void ask(struct env *e, unsigned kind, uint32_t n, bool by_parent, ticks_
 
 	e->answer_end = end != 0 ? end : now + ANSWER_WALL * time + SLICES * slice_ticks;
 	e->answer_used = e->pub->used + e->guest + time;
+	revoke_open += e->pub->asked == 0;
 	e->pub->asked = n;
 	e->pub->asked_kind = kind;
 	e->pub->requests++;
 	e->target = share_of(e, kind)->held - n;
 	e->by_parent = by_parent;
 	e->take_cursor = 0;
-	asked_last = e->id;
-	revoke_open++;
+	if (!by_parent) {
+		asked_last[kind] = e->id;
+		e->asked_before = kind;
+	}
 	revoke_tell(e);
 	if (arch_hart()->current != NULL && !arch_hart()->deferred)
 		slice_timer_set(arch_hart());	/* the deadline is looked at once a slice */
@@ -183,11 +192,13 @@ void revoke_no_more(struct env *e)
 
 struct env *revoke_lent(const struct env *e)
 {
-	struct env *to = env_find(asked_last);
+	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++) {
+		struct env *to = share_of(e, kind)->wanted != 0 ? env_find(asked_last[kind]) : NULL;
 
-	if ((e->pub->wanted | e->pub->slices.wanted | e->pub->filters.wanted) == 0 || to == NULL)
-		return NULL;
-	return to->pub->asked != 0 && to->pub->slices.held == 0 ? to : NULL;
+		if (to != NULL && to->pub->asked_kind == kind && !to->by_parent && to->pub->slices.held == 0)
+			return to;
+	}
+	return NULL;
 }
 
 /* ---- what is taken ---- */
@@ -343,39 +354,58 @@ static bool take_next(struct env *e, unsigned *budget)
 static void take(struct env *e)
 {
 	unsigned budget = TAKE_BUDGET;
-	uint32_t left = due(e);
+	const unsigned kind = e->pub->asked_kind;
+	uint32_t left = due(e, missing(kind));
 
 	for (int looks = SWEEP_BUDGET; left > 0 && budget > 0 && looks > 0; looks -= e->take_cursor < OFFER_MAX ? OFFER_LOOKS : 1)
 		if (take_next(e, &budget))
-			left = due(e);
-	revoke_freed(e->pub->asked_kind);
+			left = due(e, missing(kind));
+	revoke_freed(kind);
 }
+
+static uint32_t index_of(const struct env *e) { return e->id & ENV_INDEX_MASK; }
+
+/* Its parent may be in no hurry: what it asks for keeps nobody from asking, and ends with that. */
+static bool may_ask(const struct env *e) { return e->pub->asked == 0 || e->by_parent; }
 
 void revoke_step(void)
 {
 	ticks_t now = arch_time();
 	struct env *most[REVOKE_SHARES + 1] = { NULL }, *late = NULL;
-	uint32_t coming[REVOKE_SHARES + 1] = { 0 };
+	uint32_t coming[REVOKE_SHARES + 1] = { 0 }, missed[REVOKE_SHARES + 1] = { 0 };
 
+	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
+		missed[kind] = missing(kind);
 	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
-		if (e->pub->asked != 0 && due(e) == 0)
+		if (e->pub->asked != 0 && due(e, missed[e->pub->asked_kind]) == 0)
 			revoke_no_more(e);
-		for (unsigned kind = REVOKE_PAGES; e->pub->asked == 0 && kind <= REVOKE_SHARES; kind++)
+		for (unsigned kind = REVOKE_PAGES; may_ask(e) && kind <= REVOKE_SHARES; kind++)
 			if (above(e, kind) > (most[kind] != NULL ? above(most[kind], kind) : 0))
 				most[kind] = e;
 		if (e->pub->asked == 0)
 			continue;
-		coming[e->pub->asked_kind] += owed(e);
-		/* One that cannot hear the question is not waited for. */
-		if (now >= e->answer_end || e->pub->used + e->guest >= e->answer_used || e->uarea == &no_uarea)
+		if (!e->by_parent)
+			coming[e->pub->asked_kind] += owed(e);
+		/* One that cannot hear the question is not waited for. Those who are late lose in turn. */
+		if ((now >= e->answer_end || e->pub->used + e->guest >= e->answer_used || e->uarea == &no_uarea) &&
+		    (late == NULL || (index_of(late) <= taken_last && index_of(e) > taken_last)))
 			late = e;
 	}
-	if (late != NULL)
+	if (late != NULL) {
+		taken_last = index_of(late);
 		take(late);
+	}
+	/* One that several kinds are wanted of is asked for each of them in turn. */
+	for (unsigned n = 0; n < REVOKE_SHARES; n++)
+		for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++) {
+			struct env *e = most[kind];
+			uint32_t ask_for = e != NULL ? least(excess(missing(kind), coming[kind]), above(e, kind)) : 0;
+
+			if (ask_for != 0 && may_ask(e) && (kind + REVOKE_SHARES - 1 - e->asked_before) % REVOKE_SHARES == n)
+				ask(e, kind, ask_for, false, 0);
+		}
 	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
-		if (most[kind] != NULL && most[kind]->pub->asked == 0 && missing(kind) > coming[kind])
-			ask(most[kind], kind, least(missing(kind) - coming[kind], above(most[kind], kind)), false, 0);
-	revoke_freed(REVOKE_PAGES);
+		revoke_freed(kind);
 }
 
 void revoke_tick(struct hart *h)

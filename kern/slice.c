@@ -346,14 +346,16 @@ void slice_forget_cap(struct cap *c)
 
 /*
  * May the slices be bound anew through c? Those of nobody and those of the caller may; those of others only by whoever could
- * revoke what they were bound with. Counts those of nobody.
+ * revoke what they were bound with. Counts those of nobody, and those that are not e's yet.
  */
-static bool may_rebind(const struct env *self, const struct cap *c, unsigned first, unsigned count, unsigned *unbound)
+static bool may_rebind(const struct env *self, const struct cap *c, unsigned first, unsigned count, const struct env *e, unsigned *unbound,
+		       unsigned *more)
 {
 	const struct slice *s = &harts[c->object].slice[first];
 	const struct cap *below = c;
 
-	for (*unbound = 0; count-- > 0; s++)
+	for (*unbound = *more = 0; count-- > 0; s++) {
+		*more += s->env != e;
 		if (s->env == NULL) {
 			++*unbound;
 		} else if (s->env != self && s->by != below) {
@@ -361,14 +363,15 @@ static bool may_rebind(const struct env *self, const struct cap *c, unsigned fir
 				return false;
 			below = s->by;
 		}
+	}
 	return true;
 }
 
 long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, unsigned long count, unsigned long env)
 {
 	struct cap *c = cap_get(self, slot, CAP_SLICE);
-	struct env *e = NULL;
-	unsigned unbound;
+	struct env *e = NULL, *acts;
+	unsigned unbound, more;
 	int err = 0;
 
 	if (c == NULL)
@@ -380,16 +383,19 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 	if (env != 0 && (e = env_operand(self, env, RIGHT_YIELD, &err)) == NULL)
 		return err;
 
-	if (!may_rebind(self, c, first, count, &unbound))
+	if (!may_rebind(self, c, first, count, e, &unbound, &more))
 		return -E_BUSY;
-	/* Only who may act for it makes it wait. */
-	if (e != NULL && (err = revoke_admit(e, REVOKE_SLICES, unbound, env_operand(self, env, RIGHT_CONTROL, &err) != NULL)) != 0)
+	if (e != NULL && !revoke_may_exceed(e, REVOKE_SLICES, more))
+		return -E_QUOTA;
+	/* Only who may act for it makes it wait, and takes what is kept for it. */
+	acts = env_operand(self, env, RIGHT_CONTROL, &err);
+	if (e != NULL && (err = revoke_admit(acts, REVOKE_SLICES, unbound)) != 0)
 		return err;
 
 	for (unsigned at = first; at < first + count; at++)
 		slice_bind(&harts[c->object], at, e, e != NULL ? c : NULL);
 	if (e != NULL) {
-		revoke_took(e, REVOKE_SLICES, unbound);
+		revoke_took(e, REVOKE_SLICES, acts != NULL ? unbound : 0);
 		harts_kick(self->hart);
 	}
 	revoke_freed(REVOKE_SLICES);

@@ -299,7 +299,8 @@
 	 * slot: page capability with all rights, the only one of its page, unbound and unpinned. \
 	 * guarantee: pages promised to it, out of the caller's own guarantee. \
 	 * Result: the environment's number; the capability is now an ENV with all rights, and the caller its parent. \
-	 * Errors: E_NOCAP, E_TYPE, E_RIGHTS; E_QUOTA: more than the caller has left to promise; E_LIMIT: ENV_MAX. \
+	 * Errors: E_NOCAP, E_TYPE, E_RIGHTS; E_QUOTA: more than the caller has left to promise, or uses while somebody misses pages; \
+	 * E_LIMIT: ENV_MAX. \
 	 */ \
 	X(env_create, 2, unsigned long, slot, unsigned long, guarantee) \
 	/* \
@@ -321,7 +322,8 @@
 	 * Errors: E_NOCAP, E_DEAD; E_RIGHTS: no CONTROL, or what a names lacks a right or is charged to another; for ENV_GUARANTEE: \
 	 * neither its parent nor itself; E_INVAL: for ENV_GUARANTEE of the caller itself: more than now, or less than its children \
 	 * have; E_BUSY: it must be stopped for this, or for ENV_RUN is not, \
-	 * or is to be stopped and runs on another hart, which has been told: ask again; E_QUOTA: ENV_GUARANTEE. \
+	 * or is to be stopped and runs on another hart, which has been told: ask again; E_QUOTA: ENV_GUARANTEE, also of what is in use while \
+	 * somebody misses what it is promised. \
 	 */ \
 	X(env_set, 4, unsigned long, env, unsigned long, property, unsigned long, a, unsigned long, b) \
 	/* \
@@ -342,7 +344,8 @@
 	 * Result: 0. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_INVAL, E_DEAD; E_BUSY: one of them is bound to another environment, through a capability that is \
 	 * neither this one nor descends from it; E_AGAIN: slices of nobody are kept for others, and the environment, which is promised so \
-	 * many, waits for them now; E_QUOTA: they are kept, and it is not promised so many, or the caller has no CONTROL. \
+	 * many, waits for them now; E_QUOTA: they are kept, and it is not promised so many, or the caller has no CONTROL, or somebody \
+	 * misses slices, and it would have more than it is promised. \
 	 * Notes: whoever may revoke a binding may replace it. A run of slices that has begun ends when it was to end. \
 	 */ \
 	X(slice_bind, 4, unsigned long, slot, unsigned long, first, unsigned long, count, unsigned long, env) \
@@ -387,7 +390,8 @@
 	 * Result: 0; the page is now a FILTER. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_TYPE, E_FAULT, E_INVAL; E_IMPLY; E_EXISTS: another filter has the same predicate and one \
 	 * of the two is not shared, or the flow is shared and this filter is not; E_LIMIT: a bucket of the classifier; E_QUOTA: it needs \
-	 * a place in the classifier, and none is free, or it would be more beyond the guarantee than anybody may have; E_AGAIN: the \
+	 * a place in the classifier, and none is free or somebody misses one, or it would be more beyond the guarantee than anybody may \
+	 * have, or the caller is being asked for places, and is beyond its guarantee; E_AGAIN: the \
 	 * place is promised to the caller, who waits for it now, and others are asked for it; E_BUSY: the flow or an ancestor of it is \
 	 * being revoked, or the ring is being taken. \
 	 * Notes: a filter needs a place if it is the first of the caller that tests just these bits, and one if it is shared. \
@@ -461,7 +465,7 @@
 	 * Result: for the caller 0: all of them are free, and kept for it until it takes them, withdraws, or ends; for another environment \
 	 * what it was asked for, which is no more than it holds beyond its guarantee and can be taken. \
 	 * Errors: E_NOCAP, E_RIGHTS, E_DEAD; E_INVAL: kind, or a deadline for the caller; E_QUOTA: more than the caller is still promised; \
-	 * E_BUSY: it is being asked already; E_AGAIN: not all of them are free yet: EV_GRANT will tell. \
+	 * E_BUSY: it is being asked already, and what is asked by others than its parent is not withdrawn; E_AGAIN: not all of them are free yet: EV_GRANT will tell. \
 	 * Notes: after E_AGAIN the caller waits for them, until it takes them with page_alloc(), slice_bind() or filter_bind(). What another environment gives up because it was asked is free for all. \
 	 * docs/revocation.md tells the whole dialogue. \
 	 */ \

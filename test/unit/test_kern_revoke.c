@@ -847,6 +847,17 @@ static void r7_one_without_a_table_is_searched_to_the_end(void **state)
 	sim_end(init, v.slot);
 }
 
+/* A guarantee that moves to and fro would always cover the one that is asked. */
+static void r4_guarantees_are_no_hiding_place(void **state)
+{
+	(void)state;
+	must_wait(r);
+	refused(init, E_QUOTA, env_set, u.slot, ENV_GUARANTEE, OWN - 2, 0);
+	refused(u.env, E_QUOTA, env_set, 0, ENV_GUARANTEE, OWN - 2, 0);
+	answers(v.env, 0, cap_delete, lent_v[0]);
+	answers(init, 0, env_set, u.slot, ENV_GUARANTEE, OWN - 2, 0);
+}
+
 static void u6_held_upcalls_stop_no_clock(void **state)
 {
 	(void)state;
@@ -1043,6 +1054,7 @@ int main(void)
 		T(a_parent_asks_its_child),
 		T(guarantees_move_in_the_middle),
 		T(r7_one_without_a_table_is_searched_to_the_end),
+		T(r4_guarantees_are_no_hiding_place),
 		T(u6_held_upcalls_stop_no_clock),
 		T(a_sleeper_is_woken_and_answers),
 		T(who_waits_lends_its_time),

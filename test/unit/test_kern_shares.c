@@ -579,6 +579,250 @@ static void one_waits_for_several_kinds_and_each_is_granted(void **state)
 	assert_int_equal(revoke_open, 0);
 }
 
+/* ---- those who would not lose, or would have more than is theirs ---- */
+
+/* Another that is promised ten slices and may bind those of v's half. */
+static unsigned rival(const struct sim_child *c)
+{
+	unsigned slot = sim_slot(c->env);
+
+	answers(init, 0, cap_grant, SLOT_SLICES, c->slot, slot, RIGHT_BIND, FIRST, SLICES - FIRST);
+	answers(init, 0, env_set, c->slot, ENV_GUARANTEE, 10, REVOKE_SLICES);
+	return slot;
+}
+
+/* c's name for another. */
+static unsigned name_of(const struct sim_child *c, const struct sim_child *other, unsigned rights)
+{
+	unsigned name = sim_slot(c->env);
+
+	answers(init, 0, cap_grant, other->slot, c->slot, name, rights, 0, 0);
+	return name;
+}
+
+/* Who stands first in the queue, for a little, takes nothing of what is kept for those behind. */
+static void r5_the_first_takes_no_more_than_it_waits_for(void **state)
+{
+	unsigned w_slices = rival(&hoarder[0]);
+
+	(void)state;
+	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 1, 0);
+	answers(hoarder[0].env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 5, 0);
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 6, 0);
+	assert_true(has_event(&r, EV_GRANT) && has_event(&hoarder[0], EV_GRANT));
+	answers(r.env, -E_AGAIN, slice_bind, r_slices, FIRST, 3, SIM_SLOT_SELF);
+	answers(hoarder[0].env, 0, slice_bind, w_slices, FIRST + 1, 5, SIM_SLOT_SELF);
+	/* It waits for all three now, behind the other. */
+	assert_int_equal(r.env->pub->slices.wanted, 3);
+	answers(v.env, 0, slice_bind, v_slices, FIRST + 6, 2, 0);
+	answers(r.env, 0, slice_bind, r_slices, FIRST, 1, SIM_SLOT_SELF);
+	answers(r.env, 0, slice_bind, r_slices, FIRST + 6, 2, SIM_SLOT_SELF);
+}
+
+/* The one in front withdraws, or dies: what is free is enough for the next, who is told. */
+static void r7_who_comes_to_the_front_is_told(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		setup(NULL);
+		rival(&hoarder[0]);
+		answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 5, 0);
+		answers(hoarder[0].env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 3, 0);
+		answers(v.env, 0, slice_bind, v_slices, FIRST, 3, 0);
+		assert_false(has_event(&hoarder[0], EV_GRANT));
+		if (how == 0)
+			sim_end(init, r.slot);
+		else
+			answers(init, 0, env_set, r.slot, ENV_GUARANTEE, how - 1, REVOKE_SLICES);
+		assert_int_equal(v.env->pub->lost, 0);
+		sim_advance(2 * slice_ticks);
+		assert_true(how == 2 || has_event(&hoarder[0], EV_GRANT));
+	}
+}
+
+/* E_AGAIN says that it waits for so many, not for those of an earlier call. */
+static void again_is_for_all_that_the_call_needs(void **state)
+{
+	unsigned page = sim_page(r.env), tries;
+
+	(void)state;
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, 0), -E_AGAIN);
+	assert_int_equal(r.env->pub->filters.wanted, 1);
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, FILTER_SHARED), -E_AGAIN);
+	assert_int_equal(r.env->pub->filters.wanted, 2);
+	for (tries = 0; !has_event(&r, EV_GRANT); tries++) {
+		assert_true(tries < 10);
+		sim_advance(LATE);
+	}
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, FILTER_SHARED), 0);
+}
+
+/* A parent, for whom there is no hurry, does not keep its child from being asked by those who are promised what it has. */
+static void r4_a_parents_question_is_no_shield(void **state)
+{
+	(void)state;
+	for (unsigned kind = REVOKE_SLICES; kind <= REVOKE_RINGS; kind += REVOKE_RINGS - REVOKE_SLICES) {
+		setup(NULL);
+		ring_of(&v);
+		answers(init, 1, env_ask, v.slot, kind, 1, ~0ul >> 1);
+		answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 4, 0);
+		assert_int_equal(asked_of(&v)->kind, REVOKE_SLICES);
+		assert_int_equal(asked_of(&v)->amount, 4);
+		refused(init, E_BUSY, env_ask, v.slot, kind, 0, 0);	/* not its parent's to withdraw */
+		assert_int_equal(v.env->pub->asked, 4);
+		sim_advance(LATE);
+		assert_true(has_event(&r, EV_GRANT));
+		assert_int_equal(v.env->pub->lost, 4);
+		assert_int_equal(v.env->pub->rings.held, 1);
+	}
+}
+
+/* While somebody misses what it is promised, slices do not move on to one that is not promised them. */
+static void r4_slices_are_not_passed_to_an_accomplice(void **state)
+{
+	unsigned w = name_of(&v, &hoarder[0], RIGHT_YIELD), to = name_of(&v, &r, RIGHT_YIELD);
+
+	(void)state;
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 1, w);
+	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 4, 0);
+	refused(v.env, E_QUOTA, slice_bind, v_slices, FIRST + 1, SLICES - FIRST - 1, w);
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 1, w);			/* where it is */
+	answers(v.env, 0, slice_bind, v_slices, FIRST + 1, 2, to);		/* to one that is promised them */
+	assert_int_equal(r.env->pub->slices.wanted, 4);
+	sim_advance(LATE);
+	assert_true(has_event(&r, EV_GRANT));
+	answers(v.env, 0, slice_bind, v_slices, FIRST + 3, 2, w);
+	/* What is kept for r is not given to r by a stranger, who could take it back. */
+	refused(v.env, E_QUOTA, slice_bind, v_slices, SLICES - 1, 1, to);
+	assert_int_equal(r.env->pub->slices.wanted, 4);
+}
+
+/* Nor does a guarantee move to and fro, so that whoever is asked is promised what it holds just then. */
+static void r4_a_guarantee_does_not_move_from_under_what_is_held(void **state)
+{
+	(void)state;
+	answers(init, 0, env_set, v.slot, ENV_GUARANTEE, 32, REVOKE_SLICES);
+	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 10, 0);
+	assert_int_equal(init->pub->asked, 10);
+	refused(init, E_QUOTA, env_set, v.slot, ENV_GUARANTEE, 22, REVOKE_SLICES);
+	refused(v.env, E_QUOTA, env_set, 0, ENV_GUARANTEE, 22, REVOKE_SLICES);
+	sim_advance(LATE);
+	assert_true(has_event(&r, EV_GRANT));
+	answers(init, 0, env_set, v.slot, ENV_GUARANTEE, 22, REVOKE_SLICES);
+}
+
+/* The end of the hoarders' filters, and all shapes but the first eight for the first environment, which is promised them. */
+static void leave_eight_shapes(void)
+{
+	unsigned ring = sim_page(init);
+
+	for (unsigned k = 0; k < HOARDERS; k++)
+		for (unsigned i = 0; i < 8; i++)
+			answers(hoarder[k].env, 0, object_end, hoard_filter[k][i]);
+	answers(init, 0, ring_create, ring, sim_page(init), 1);
+	for (unsigned i = 8; i < CLASSIFIER_SHAPES; i++) {
+		struct flow_predicate p = shape(i, 0);
+
+		sim_put(init, &p, sizeof(p));
+		answers(init, 0, filter_bind, sim_page(init), SLOT_FLOW, ring, SIM_ARGS, 0);
+	}
+}
+
+/* Two that use the same shapes, and come back to each as long as the other has it: they would never both have left one. */
+static void r5_a_shape_is_not_kept_by_two_in_turn(void **state)
+{
+	unsigned page = sim_page(r.env), tries;
+
+	(void)state;
+	leave_eight_shapes();
+	for (unsigned i = 0; i < 8; i++)
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(bind(&hoarder[k], hoard_filter[k][i], hoard_flow[k], hoard_ring[k], i, k, 0), 0);
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, 0), -E_AGAIN);
+	for (tries = 0; !has_event(&r, EV_GRANT); tries++) {
+		assert_true(tries < 100);
+		sim_advance(slice_ticks * 50);
+		for (unsigned k = 0; k < 2; k++)
+			for (unsigned i = 0; i < 8; i++)
+				if (sim_cap(hoarder[k].env, hoard_filter[k][i])->type == CAP_PAGE)
+					bind(&hoarder[k], hoard_filter[k][i], hoard_flow[k], hoard_ring[k], i, k, 0);
+	}
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, 0), 0);
+}
+
+/* One that is asked for places does not bind filters as fast as they are taken. */
+static void r5_who_is_asked_for_filters_binds_no_more(void **state)
+{
+	const struct sim_child *c = &hoarder[0];
+	unsigned page = sim_page(c->env);
+
+	(void)state;
+	answers(init, 8, env_ask, c->slot, REVOKE_FILTERS, 100, sim_now + slice_ticks);
+	assert_int_equal(bind(c, page, hoard_flow[0], hoard_ring[0], 0, 77, 0), -E_QUOTA);
+	sim_advance(LATE);
+	assert_int_equal(c->env->pub->filters.held, 0);
+	assert_int_equal(bind(c, page, hoard_flow[0], hoard_ring[0], 0, 77, 0), 0);
+}
+
+/* One that is late all the time, for its parent asks it again and again, does not keep the kernel from taking from others. */
+static void r4_one_that_is_always_late_is_not_the_only_one(void **state)
+{
+	const struct sim_child *c = &hoarder[0];
+	(void)state;
+	assert_true((c->id & ENV_INDEX_MASK) > (v.id & ENV_INDEX_MASK));
+	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 4, 0);
+	sim_now = v.env->answer_end;
+	for (unsigned tries = 0; !has_event(&r, EV_GRANT); tries++) {
+		assert_true(tries < 4);
+		answers(init, 0, env_ask, c->slot, REVOKE_FILTERS, 0, 0);
+		if (sim_cap(c->env, hoard_filter[0][7])->type == CAP_PAGE)
+			assert_int_equal(bind(c, hoard_filter[0][7], hoard_flow[0], hoard_ring[0], 7, 0, 0), 0);
+		answers(init, 1, env_ask, c->slot, REVOKE_FILTERS, 1, 1);
+		revoke_step();
+	}
+	assert_int_equal(v.env->pub->lost, 4);
+}
+
+/* A sleeper lends its time to one that is asked for what it waits for, and to no other. */
+static void r4_time_is_not_lent_to_whoever_was_asked_last(void **state)
+{
+	(void)state;
+	answers(r.env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 4, 0);
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 3, 0);
+	answers(init, 1, env_ask, hoarder[0].slot, REVOKE_FILTERS, 1, ~0ul >> 1);
+	assert_ptr_equal(revoke_lent(r.env), NULL);
+	answers(init, 0, env_ask, hoarder[0].slot, REVOKE_FILTERS, 0, 0);
+	answers(r.env, 0, env_ask, 0, REVOKE_SLICES, 0, 0);
+	assert_int_equal(bind(&r, sim_page(r.env), r_flow, r_ring, 41, 0, 0), -E_AGAIN);
+	assert_non_null(revoke_lent(r.env));
+	assert_int_equal(revoke_lent(r.env)->pub->asked_kind, REVOKE_FILTERS);
+	answers(init, 1, env_ask, hoarder[3].slot, REVOKE_RINGS, 1, ~0ul >> 1);
+	assert_non_null(revoke_lent(r.env));
+	assert_int_equal(revoke_lent(r.env)->pub->asked_kind, REVOKE_FILTERS);
+}
+
+/* One that two kinds are wanted of is asked for each in turn: who wants one of them again and again does not keep it from the other. */
+static void r5_one_kind_does_not_keep_another_waiting(void **state)
+{
+	unsigned w_slices = rival(&hoarder[0]), flow = flow_of(&v), ring = ring_of(&v), page = sim_page(r.env);
+
+	(void)state;
+	leave_eight_shapes();
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(bind(&v, sim_page(v.env), flow, ring, i, 0, 0), 0);
+	answers(hoarder[0].env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 1, 0);
+	assert_int_equal(bind(&r, page, r_flow, r_ring, 41, 0, 0), -E_AGAIN);
+	assert_int_equal(asked_of(&v)->kind, REVOKE_SLICES);
+	answers(v.env, 0, slice_bind, v_slices, FIRST, 1, 0);
+	answers(hoarder[0].env, 0, slice_bind, w_slices, FIRST, 1, SIM_SLOT_SELF);
+	answers(hoarder[0].env, -E_AGAIN, env_ask, 0, REVOKE_SLICES, 1, 0);
+	assert_int_equal(asked_of(&v)->kind, REVOKE_FILTERS);
+	hoarder[0].env->uarea->events = 0;
+	sim_advance(LATE);
+	sim_advance(LATE);
+	assert_true(has_event(&r, EV_GRANT) && has_event(&hoarder[0], EV_GRANT));
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -603,6 +847,17 @@ int main(void)
 		T(a_ring_is_taken_with_its_filters_and_its_buffers),
 		T(a_ring_that_is_being_taken_gets_no_new_filters),
 		T(one_waits_for_several_kinds_and_each_is_granted),
+		T(r5_the_first_takes_no_more_than_it_waits_for),
+		T(r7_who_comes_to_the_front_is_told),
+		T(again_is_for_all_that_the_call_needs),
+		T(r4_a_parents_question_is_no_shield),
+		T(r4_slices_are_not_passed_to_an_accomplice),
+		T(r4_a_guarantee_does_not_move_from_under_what_is_held),
+		T(r5_a_shape_is_not_kept_by_two_in_turn),
+		T(r5_who_is_asked_for_filters_binds_no_more),
+		T(r4_one_that_is_always_late_is_not_the_only_one),
+		T(r4_time_is_not_lent_to_whoever_was_asked_last),
+		T(r5_one_kind_does_not_keep_another_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
