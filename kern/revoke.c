@@ -21,6 +21,7 @@
 
 uint32_t revoke_open;
 struct env *revoke_waiting[REVOKE_SHARES + 1];
+static uint32_t wanted[REVOKE_SHARES + 1];	/* by all that wait, by kind */
 static uint32_t asked_last[REVOKE_SHARES + 1];	/* number of the environment that was asked last, but by its parent, by kind */
 static uint32_t taken_last;	/* index of the one that was taken from last */
 
@@ -54,8 +55,8 @@ void revoke_want(struct env *e, unsigned kind, uint32_t n)
 		*link = e;
 		e->granted &= ~(1u << kind);
 	}
-	if (kind == REVOKE_PAGES)
-		system_info->wanted_frames += n - s->wanted;	/* while it is not 0 each page is given on the long road */
+	wanted[kind] += n - s->wanted;
+	system_info->wanted_frames = wanted[REVOKE_PAGES];	/* while it is not 0 each page is given on the long road */
 	s->wanted = n;
 	revoke_open += (revoke_waiting[kind] != NULL) - waited;
 }
@@ -113,7 +114,7 @@ int revoke_admit(struct env *e, unsigned kind, uint32_t n)
 /* What those who wait miss, and what is not on its way. */
 static uint32_t missing(unsigned kind)
 {
-	return excess(revoke_ahead(NULL, kind, 0), free_of(kind) + (kind == REVOKE_PAGES ? system_info->quarantined_frames : 0));
+	return excess(wanted[kind], free_of(kind) + (kind == REVOKE_PAGES ? system_info->quarantined_frames : 0));
 }
 
 bool revoke_may_exceed(const struct env *e, unsigned kind, uint32_t n)
@@ -140,9 +141,9 @@ static uint32_t owed(const struct env *e)
 }
 
 /* What is to be had from e: its parent wants all that it owes, others what they still miss. */
-static uint32_t due(const struct env *e, uint32_t missed)
+static uint32_t due(const struct env *e)
 {
-	return e->by_parent ? owed(e) : least(owed(e), missed);
+	return e->by_parent ? owed(e) : least(owed(e), missing(e->pub->asked_kind));
 }
 
 void revoke_tell(struct env *e)
@@ -261,7 +262,7 @@ static noinline bool take_frame(ppn_t ppn, unsigned *budget)
 }
 
 /* A slice of e, bound through c or, NULL, through any capability. */
-static bool take_slice(struct env *e, struct hart *h, unsigned at, const struct cap *c)
+static bool take_slice(struct env *e, struct hart *h, unsigned at, const struct cap *c, unsigned *budget)
 {
 	const struct cap *by = h->slice[at].by;
 
@@ -269,6 +270,7 @@ static bool take_slice(struct env *e, struct hart *h, unsigned at, const struct 
 		return false;
 	tell_lost(e, holder(by) == e ? by : NULL, REVOKE_SLICES, h->index * SLICES + at, 0);
 	slice_bind(h, at, NULL, NULL);
+	--*budget;
 	return true;
 }
 
@@ -281,7 +283,7 @@ static noinline bool take_object(struct env *e, struct cap *c, unsigned *budget)
 	switch (c->type) {
 	case CAP_SLICE:
 		for (unsigned at = c->binding >> 32, end = at + (uint32_t)c->binding; kind == REVOKE_SLICES && at < end; at++)
-			if (take_slice(e, &harts[page], at, c)) {
+			if (take_slice(e, &harts[page], at, c, budget)) {
 				e->take_cursor--;	/* there may be more */
 				return true;
 			}
@@ -339,7 +341,7 @@ static bool take_next(struct env *e, unsigned *budget)
 	at -= OFFER_MAX;
 	if (kind == REVOKE_SLICES && at < nharts * SLICES) {
 		at = nharts * SLICES - 1 - at;
-		return take_slice(e, &harts[at / SLICES], at % SLICES, NULL);
+		return take_slice(e, &harts[at / SLICES], at % SLICES, NULL, budget);
 	}
 	if (kind != REVOKE_SLICES && at < passes * e->nslots)
 		return take_cap(e, cap_at(e, e->nslots - 1 - at % e->nslots), passes == 1 ? 2 : at / e->nslots, budget);
@@ -354,13 +356,12 @@ static bool take_next(struct env *e, unsigned *budget)
 static void take(struct env *e)
 {
 	unsigned budget = TAKE_BUDGET;
-	const unsigned kind = e->pub->asked_kind;
-	uint32_t left = due(e, missing(kind));
+	uint32_t left = due(e);
 
 	for (int looks = SWEEP_BUDGET; left > 0 && budget > 0 && looks > 0; looks -= e->take_cursor < OFFER_MAX ? OFFER_LOOKS : 1)
 		if (take_next(e, &budget))
-			left = due(e, missing(kind));
-	revoke_freed(kind);
+			left = due(e);
+	revoke_freed(e->pub->asked_kind);
 }
 
 static uint32_t index_of(const struct env *e) { return e->id & ENV_INDEX_MASK; }
@@ -372,12 +373,10 @@ void revoke_step(void)
 {
 	ticks_t now = arch_time();
 	struct env *most[REVOKE_SHARES + 1] = { NULL }, *late = NULL;
-	uint32_t coming[REVOKE_SHARES + 1] = { 0 }, missed[REVOKE_SHARES + 1] = { 0 };
+	uint32_t coming[REVOKE_SHARES + 1] = { 0 };
 
-	for (unsigned kind = REVOKE_PAGES; kind <= REVOKE_SHARES; kind++)
-		missed[kind] = missing(kind);
 	for (struct env *e = env_next(NULL); e != NULL; e = env_next(e)) {
-		if (e->pub->asked != 0 && due(e, missed[e->pub->asked_kind]) == 0)
+		if (e->pub->asked != 0 && due(e) == 0)
 			revoke_no_more(e);
 		for (unsigned kind = REVOKE_PAGES; may_ask(e) && kind <= REVOKE_SHARES; kind++)
 			if (above(e, kind) > (most[kind] != NULL ? above(most[kind], kind) : 0))

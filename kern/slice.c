@@ -388,7 +388,7 @@ long sys_slice_bind(struct env *self, unsigned long slot, unsigned long first, u
 	if (e != NULL && !revoke_may_exceed(e, REVOKE_SLICES, more))
 		return -E_QUOTA;
 	/* Only who may act for it makes it wait, and takes what is kept for it. */
-	acts = env_operand(self, env, RIGHT_CONTROL, &err);
+	acts = e == self ? self : env_operand(self, env, RIGHT_CONTROL, &err);
 	if (e != NULL && (err = revoke_admit(acts, REVOKE_SLICES, unbound)) != 0)
 		return err;
 
