@@ -66,7 +66,7 @@ REVOCATION = [
      "\t\t\tsv39_clear(leaf);\n\t\t\tpriv_of(kva_page(leaf))->live--;\n\t\t}\n", "r7_every*", STALE),
     ("a page in flight is free at once", "kern/revoke.c", "\tif (f->pins > 0) {\n", "\tif (f->pins > 0 && (f->pins = 0) != 0) {\n", "r7_every*", FOUND),
     ("the quarantine is forgotten", "kern/revoke.c", "\tif (f->pins > 0) {\n", "\tif (false) {\n", "r7_every*", FOUND),
-    ("what is kept goes to the fastest", "kern/charge.c", "if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL) && system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES))", "if (false)", "r5*", FOUND),
+    ("what is kept goes to the fastest", "kern/charge.c", "if (unlikely(revoke_waiting[REVOKE_PAGES] != NULL) && system_info->free_frames - n < revoke_ahead(e, REVOKE_PAGES, n))", "if (false)", "r5*", FOUND),
     ("the short road of page_alloc() knows of nobody who waits", "kern/frame.c", "ppn == 0 || system_info->wanted_frames != 0 ||", "ppn == 0 ||",
      "r5*", FOUND),
     ("one that ends stays in the queue", "kern/env.c", "\t\trevoke_took(e, kind, ~0u);\n", "\t\t(void)kind;\n", "r7_a_parent*", FOUND),
