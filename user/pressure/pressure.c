@@ -216,6 +216,11 @@ static void polite(void)
 	}
 }
 
+static void wait_ms(unsigned int ms)
+{
+	event_wait(0, deadline_us(1000ul * ms));
+}
+
 /* Gives the pages that it took last, and takes them again as soon as it runs. */
 static unsigned int give_last(unsigned int n)
 {
@@ -231,6 +236,9 @@ static void greedy(void)
 {
 	open_data(MOST);
 	revoke_set_answer(REVOKE_PAGES, give_last);
+	/* After the deaf and the hostile one: so they have their quarters, and are asked. */
+	while (!mine->stop && (!seats[1].full || !seats[2].full))
+		wait_ms(5);
 	while (!mine->stop) {
 		take_all();
 		look();
@@ -357,11 +365,6 @@ static bool all_full(void)
 		if (!seats[i].full)
 			return false;
 	return true;
-}
-
-static void wait_ms(unsigned int ms)
-{
-	event_wait(0, deadline_us(1000ul * ms));
 }
 
 /* The four see their pages again after a round, and have time for it. */

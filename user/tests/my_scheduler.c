@@ -1,6 +1,7 @@
 /*
  * my_scheduler.c - the scheduler of docs/scheduler-tutorial.md: one client first, the others in turn with what it leaves
  */
+/* guest: icount=4 */
 #include "check.h"
 #include "schedule.h"
 

@@ -3,6 +3,7 @@
  *
  * Judged by the time that the kernel charged to them, read from the exposed records.
  */
+/* guest: icount=4 */
 #include "check.h"
 #include "schedule.h"
 
