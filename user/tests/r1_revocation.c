@@ -91,12 +91,12 @@ static void starve(uint64_t events)
 	answer(events);
 }
 
-/* It begins to answer when it is too late. */
+/* It begins to answer when it is too late, and there is nothing left to give; a request that has come since it does not hear. */
 static void dawdle(uint64_t events)
 {
 	while (uarea()->revoke.kind != REVOKE_NONE)
 		;
-	answer(events);
+	event_clear(events);
 }
 
 /* Half of an answer, and then a fault while upcalls are held; or its end. */
