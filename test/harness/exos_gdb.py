@@ -10,6 +10,7 @@
 ENV is a number or a name, as `exos envs` prints them. The kernel's memory is read by physical address, so it does not matter in
 which mode and context the machine was stopped.
 """
+import os
 import struct
 
 import gdb
@@ -93,6 +94,7 @@ def current(hart):
 
 class Command(gdb.Command):
     def __init__(self, name, run, words):
+        self.__doc__ = next(line.strip() for line in __doc__.splitlines() if line.strip().startswith(name))
         super().__init__(name, gdb.COMMAND_USER)
         self.run, self.words = run, words
 
@@ -163,7 +165,10 @@ def show_slices():
 
 def show_walk(which, address):
     e, _ = environment(which)
-    va = int(gdb.parse_and_eval(address)) & (1 << 39) - 1
+    try:
+        va = int(gdb.parse_and_eval(address)) & (1 << 39) - 1
+    except gdb.error as why:
+        raise gdb.GdbError(f"{address} is no address ({why}): a number, or an expression like &NAME of symbols that are loaded") from None
     table = int(e["context"]) << 12
     for level in (2, 1, 0):
         index = va >> (12 + 9 * level) & 511
@@ -183,6 +188,10 @@ class ProgramBreakpoint(gdb.Breakpoint):
     """All programs are linked at one address: stop only when the one that is meant runs there."""
 
     def __init__(self, which, location):
+        files = [os.path.basename(o.filename or "") for o in gdb.objfiles()]
+        if not location.startswith("*") and which not in [os.path.splitext(f)[0] for f in files]:
+            raise gdb.GdbError(f"the symbols of {which} are not loaded: add-symbol-file build/rv64/user/bin/{which} (or tests/{which}); "
+                               "or LOCATION is an address: *0x10000")
         super().__init__(location, type=gdb.BP_HARDWARE_BREAKPOINT)
         self.which = which
 

@@ -145,6 +145,9 @@ def notices(tree, work, of, mistake):
 
 
 def main(arguments):
+    if not arguments or not os.path.exists(os.path.join(arguments[0], "test", "libkern_sim.a")):
+        print(f"{__doc__}\nBUILD-TREE is one that has the host tests, such as build/host: make unit makes it.", file=sys.stderr)
+        return 2
     only = arguments[arguments.index("--only") + 1] if "--only" in arguments[:-1] else ""
     tree, failed = os.path.abspath(arguments[0]), 0
     for of, mistake in ((of, mistake) for of, mistakes in TESTS for mistake in mistakes):

@@ -32,7 +32,7 @@ def test_lists_and_walks():
         machine.wait_up()
         machine.expect(r"exos\$ $")
         text = gdb(machine, "exos envs", "exos caps shell", "exos pages shell", "exos slices", "exos walk shell 0x10000", "exos walk shell 0x2000000000",
-                   "exos caps nobody")
+                   "exos caps nobody", "exos walk shell no_such_symbol", "exos break echo main", "help exos walk")
         for name in ("init", "netd", "httpd", "echo", "shell"):
             assert re.search(rf"(?m)^ +\d+ +\d+  (ready|waiting) +\d+ +\d+ +0x[0-9a-f]+  {name}$", text), text
         assert re.search(r"(?m)^ +2  ctx +0x3 +\d+ +\d+ +0x0$", text), text
@@ -42,6 +42,8 @@ def test_lists_and_walks():
         # The first page of the shell's image: executable, the user's, and not writable.
         assert re.search(r"level 0: table 0x\w+ entry 16: 0x\w+ vr-xu-a", text), text
         assert "nothing is bound there" in text and "there is no environment nobody" in text, text
+        assert "no_such_symbol is no address" in text and "the symbols of echo are not loaded" in text, text
+        assert "the page-table entries that translate VA" in text, text
         # It goes on as if nothing had been.
         assert "shell" in machine.command_output("ps")
 
